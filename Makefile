@@ -1,0 +1,58 @@
+# Everything a person or a CI job does here is one of these targets. `make run` and `make test` set up what they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV := .tools/bin/uv
+BIN := .venv/bin
+PIPELINE ?= pipelines/retrain_diabetes.yml
+.DEFAULT_GOAL := help
+.PHONY: help run test unit lint types check bench lock format clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: .venv/.run  ## run the retraining loop on this machine (ARGS="--set inputs.x=1" adds options)
+	$(BIN)/penstock run $(PIPELINE) $(ARGS)
+
+test: lint types unit  ## all that a change must pass: lint, types, tests
+
+unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: .venv/.dev  ## ruff, and the compiled pipelines are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/penstock compile --check
+
+types: .venv/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+format: .venv/.dev  ## rewrite the sources as ruff would have them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev  ## print the times that the README states
+	$(BIN)/python tests/bench/bench.py
+
+lock: $(UV)  ## compile the requirement files anew
+	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt
+	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
+	$(UV) pip compile $(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+clean:  ## remove what these targets made (not .penstock, the workspace)
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(UV): requirements-uv.txt
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@
+
+# Byte-compiled at install time, so that the first run is as fast as the second.
+.venv/.run: requirements.txt pyproject.toml | $(UV)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.run
+	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
+	@touch $@

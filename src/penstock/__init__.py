@@ -1,0 +1,1 @@
+"""Check and run Azure Machine Learning v2 YAML on this machine."""

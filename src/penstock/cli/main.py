@@ -1,0 +1,76 @@
+"""The command `penstock`: a verb is a module of this package, imported when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from penstock.errors import PenstockError
+
+# verb -> one line of help, so that `penstock --help` imports no verb.
+VERBS = {
+    "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
+    "run": "Run a job YAML on this machine.",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"penstock.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker what a verb module exports
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], VERBS, n=1) if args else []
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            hint = f" Did you mean {close[0]!r}?" if close else f" The commands are: {', '.join(VERBS)}."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="penstock", message="%(version)s")
+def cli() -> None:
+    """Check and run Azure Machine Learning v2 YAML on this machine, then ship the same files to Azure.
+
+    Exit codes: 0 done, 1 a step failed or a gate said no, 2 the definition or the command line is wrong,
+    3 a bug in penstock, 130 cancelled.
+    """
+
+
+def main() -> None:
+    """Entry point of the console script: turns exceptions into messages and exit codes."""
+    try:
+        code = cli.main(prog_name="penstock", standalone_mode=False)
+    except PenstockError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception:  # noqa: BLE001 - the last resort: a bug of ours, told as one
+        traceback.print_exc()
+        click.echo("This is a bug in penstock. Please report it with the lines above.", err=True)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)
