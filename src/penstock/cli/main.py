@@ -32,7 +32,9 @@ class _Verbs(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker what a verb module exports
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         close = difflib.get_close_matches(args[0], VERBS, n=1) if args else []
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             hint = f" Did you mean {close[0]!r}?" if close else f" The commands are: {', '.join(VERBS)}."

@@ -1,0 +1,67 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from penstock.graph.model import Composite, Graph, GraphNode
+from penstock.spec.files import Files
+from penstock.spec.finding import Finding, Severity
+from penstock.spec.model import Component
+from penstock.spec.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What rules look at."""
+
+    graph: Graph
+    files: Files
+
+    def nodes(self) -> tuple[GraphNode | Composite, ...]:
+        """Leaf nodes and nested pipelines."""
+        return (*self.graph.nodes.values(), *self.graph.composites)
+
+    def components(self) -> tuple[Component, ...]:
+        """Each component once, however many nodes use it."""
+        return tuple({id(node.component): node.component for node in self.nodes()}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One occurrence of what a rule looks for."""
+
+    message: str
+    place: Place
+    fix: str = ""
+
+
+Look = Callable[[Subject], Iterator[Told]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check with a name. `look` yields what it finds."""
+
+    id: str
+    severity: Severity
+    title: str
+    look: Look
+
+    def findings(self, subject: Subject) -> Iterator[Finding]:
+        for told in self.look(subject):
+            yield Finding(self.id, self.severity, told.message, told.place, told.fix)
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(id_: str, title: str, severity: Severity = "error") -> Callable[[Look], Look]:
+    """Register a function as the rule `id_`."""
+
+    def register(look: Look) -> Look:
+        RULES[id_] = Rule(id_, severity, title, look)
+        return look
+
+    return register

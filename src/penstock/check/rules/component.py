@@ -1,0 +1,51 @@
+"""PS3xx: a component in itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.check.rule import Subject, Told, rule
+from penstock.spec.expression import Reference
+from penstock.spec.finding import did_you_mean
+from penstock.spec.model import CommandComponent
+
+
+def _commands(subject: Subject) -> Iterator[CommandComponent]:
+    return (component for component in subject.components() if isinstance(component, CommandComponent))
+
+
+@rule("PS301", "A command component without a command")
+def no_command(subject: Subject) -> Iterator[Told]:
+    for component in _commands(subject):
+        if component.command is None:
+            yield Told(f"{component.name} has no command.", component.place, "Add command: to it.")
+
+
+@rule("PS302", "The command names a port that is not declared")
+def undeclared_port(subject: Subject) -> Iterator[Told]:
+    for component in _commands(subject):
+        for reference in component.command.references() if component.command else ():
+            fix = _undeclared(reference, component)
+            if fix is not None:
+                yield Told(
+                    f"{component.name}: the command names {reference}, which is not declared.", reference.place, fix
+                )
+
+
+def _undeclared(reference: Reference, component: CommandComponent) -> str | None:
+    """The way out if `reference` names no port of `component`, else None."""
+    kind, name = reference.path[0], ".".join(reference.path[1:])
+    if kind not in ("inputs", "outputs") or not name:
+        return "A command may name ${{inputs.NAME}} and ${{outputs.NAME}}."
+    declared = component.inputs if kind == "inputs" else component.outputs
+    return None if name in declared else did_you_mean(name, declared)
+
+
+@rule("PS303", "An optional input outside $[[ ]]")
+def bare_optional(subject: Subject) -> Iterator[Told]:
+    for component in _commands(subject):
+        for reference in component.command.references(optional=False) if component.command else ():
+            port = component.inputs.get(reference.path[-1]) if reference.path[0] == "inputs" else None
+            if port is not None and port.optional and port.default is None:
+                message = f"{component.name}: {reference} is optional but stands outside $[[ ]] in the command."
+                yield Told(message, reference.place, f"Write $[[--{port.name} {reference}]].")

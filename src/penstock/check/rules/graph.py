@@ -1,0 +1,68 @@
+"""PS1xx: the shape of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.check.rule import Subject, Told, rule
+from penstock.graph.model import NodeOutput, Unresolved
+from penstock.graph.order import cycle
+from penstock.spec.finding import did_you_mean
+
+_WHAT = {"input": "pipeline input", "job": "job", "output": "output"}
+
+
+@rule("PS101", "A binding names something that does not exist")
+def undefined_binding(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for value in node.inputs.values():
+            if isinstance(value, Unresolved) and value.what in _WHAT:
+                message = f"{value.expression} names the {_WHAT[value.what]} '{value.name}', which does not exist."
+                yield Told(message, value.place, did_you_mean(value.name, value.known))
+
+
+@rule("PS102", "A cycle of nodes")
+def circle(subject: Subject) -> Iterator[Told]:
+    needs = {name: node.depends_on() for name, node in subject.graph.nodes.items()}
+    names = cycle(needs)
+    if names:
+        # graphlib's circle runs from a node to what it depends on; told in the direction in which data would flow
+        members = set(names)
+        places = [
+            value.place
+            for name in members
+            for value in subject.graph.nodes[name].inputs.values()
+            if isinstance(value, NodeOutput) and value.node in members
+        ]
+        yield Told(f"the nodes wait for each other: {' -> '.join(names)}.", min(places), "Remove one of the bindings.")
+
+
+@rule("PS103", "An expression that is not of the language")
+def malformed_expression(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for value in node.inputs.values():
+            if isinstance(value, Unresolved) and value.what == "syntax":
+                fix = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.NODE.outputs.PORT}}."
+                yield Told(f"{value.expression} cannot stand in an input of a node.", value.place, fix)
+            elif isinstance(value, Unresolved) and value.what == "mixed":
+                message = f"{value.expression} is data; inside a longer string only plain values can stand."
+                yield Told(message, value.place, "Give the data to an input of its own.")
+
+
+@rule("PS104", "A pipeline without jobs")
+def no_jobs(subject: Subject) -> Iterator[Told]:
+    if not subject.graph.job.jobs:
+        yield Told("the pipeline has no jobs.", subject.graph.job.place, "Add them below jobs:.")
+
+
+@rule("PS105", "A pipeline output that no node writes")
+def unbound_output(subject: Subject) -> Iterator[Told]:
+    for output in subject.graph.bad_outputs:
+        message = f"no node writes the pipeline output '{output.name}'."
+        yield Told(message, output.place, f"Bind an output of a node to it: ${{{{parent.outputs.{output.name}}}}}.")
+
+
+@rule("PS106", "A node that cannot be part of the graph")
+def broken_node(subject: Subject) -> Iterator[Told]:
+    for broken in subject.graph.broken:
+        yield Told(broken.message, broken.place)

@@ -1,0 +1,80 @@
+"""PS2xx: what nodes give to their inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.check.rule import Subject, Told, rule
+from penstock.graph.model import Data, Invalid, Literal, Missing, NodeOutput
+from penstock.spec.finding import did_you_mean
+from penstock.spec.model import InputPort
+
+
+@rule("PS201", "A required input has no value")
+def missing_input(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for name, value in node.inputs.items():
+            if isinstance(value, Missing):
+                message = f"'{node.name}' gives no value to '{name}', which {node.component.name} requires."
+                yield Told(message, value.place, f"Add {name}: below inputs:.")
+
+
+@rule("PS202", "An input or output that the component does not have")
+def unknown_port(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        ports = (
+            ("input", node.job.inputs, node.component.inputs),
+            ("output", node.job.outputs, node.component.outputs),
+        )
+        for kind, given, declared in ports:
+            for name in given.keys() - declared.keys():
+                message = f"{node.component.name} has no {kind} '{name}'."
+                yield Told(message, given[name].place, did_you_mean(name, declared))
+
+
+def _invalid(subject: Subject, what: str) -> Iterator[Told]:
+    for node in subject.nodes():
+        for value in node.inputs.values():
+            if isinstance(value, Invalid) and value.what == what:
+                yield Told(f"'{node.name}': {value.message}", value.place)
+
+
+@rule("PS203", "A value of the wrong type")
+def wrong_type(subject: Subject) -> Iterator[Told]:
+    yield from _invalid(subject, "type")
+
+
+@rule("PS204", "A value out of range")
+def out_of_range(subject: Subject) -> Iterator[Told]:
+    yield from _invalid(subject, "range")
+
+
+@rule("PS205", "A value that is not in the enum")
+def not_in_enum(subject: Subject) -> Iterator[Told]:
+    yield from _invalid(subject, "enum")
+
+
+@rule("PS206", "Data where a plain value belongs, or the other way round")
+def wrong_kind(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for name, value in node.inputs.items():
+            port = node.component.inputs[name]
+            if port.type == "any":
+                continue
+            if isinstance(value, Data | NodeOutput) and port.is_literal:
+                yield Told(f"'{node.name}': '{name}' takes a {port.type}, not data.", value.place)
+            elif isinstance(value, Literal) and not port.is_literal:
+                fix = f"Give the pipeline's input as an object: {{type: {port.type}, path: ./data}}."
+                yield Told(f"'{node.name}': '{name}' takes data ({port.type}), not a plain value.", value.place, fix)
+            elif isinstance(value, Data | NodeOutput) and _mismatch(port, value.type):
+                message = f"'{node.name}': '{name}' takes {port.type}, but what it is given is {value.type}."
+                yield Told(message, value.place)
+
+
+def _mismatch(port: InputPort, given: str) -> bool:
+    """Whether data of the type `given` cannot be what `port` reads (files and folders are not told apart)."""
+    plain = {"uri_file", "uri_folder"}
+    models_as_folders = {"mlflow_model", "custom_model", "triton_model"}
+    if port.type == given or {port.type, given} <= plain:
+        return False
+    return not (port.type == "uri_folder" and given in models_as_folders | {"mltable"})

@@ -1,0 +1,49 @@
+"""From a job file to a checked plan: the order of `spec -> graph -> check, plan` that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.check import check
+from penstock.errors import DefinitionError
+from penstock.graph.resolve import resolve
+from penstock.plan import Plan, make_plan
+from penstock.spec.finding import Finding
+from penstock.spec.override import apply
+from penstock.spec.read import read_job
+from penstock.spec.source import Mapping, parse
+from penstock.store.files import Disk
+
+
+class InvalidJobError(DefinitionError):
+    """A job that `check` finds errors in. `findings` holds all of them."""
+
+    def __init__(self, file: Path, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        errors = sum(finding.severity == "error" for finding in findings)
+        lines = [str(finding) for finding in findings]
+        lines.append(f"{file}: {errors} error{'s' if errors != 1 else ''}; nothing was started")
+        super().__init__("\n".join(lines))
+
+
+def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan, tuple[Finding, ...]]:
+    """Read, resolve, check and plan a job YAML; the findings returned are warnings.
+
+    Raises DefinitionError if the file cannot be read or has errors.
+    """
+    try:
+        document = parse(disk.read(file), str(file))
+    except IsADirectoryError:
+        raise DefinitionError(f"{file} is a folder; name the job's YAML file in it") from None
+    except OSError as error:
+        raise DefinitionError(f"{file} cannot be read: {error.strerror}") from None
+    root = apply(document.root, overrides) if document.root is not None and overrides else document.root
+    if root is not None and not isinstance(root, Mapping):
+        raise DefinitionError(f"{root.place}: this is not a job; a job's YAML is an object with keys")
+    if root is None:
+        raise InvalidJobError(file, document.findings)
+    graph, found = resolve(read_job(root, file), disk)
+    findings = check(graph, (*document.findings, *found), disk)
+    if any(finding.severity == "error" for finding in findings):
+        raise InvalidJobError(file, findings)
+    return make_plan(graph), findings

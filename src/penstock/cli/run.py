@@ -1,0 +1,110 @@
+"""`penstock run`: a job YAML on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from penstock.cli.definition import InvalidJobError, load_plan
+from penstock.cli.progress import reporting
+from penstock.plan import Plan
+from penstock.run.result import RunResult
+from penstock.spec.finding import Finding
+from penstock.store.files import Disk
+
+
+@click.command()
+@click.argument("job", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a value of the job YAML, as `az ml job create --set` does (inputs.seed=1).",
+)
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    help="The workspace folder.  [default: .penstock beside the project root]",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="cores",
+    help="How many nodes may run at once.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print on stdout at the end.",
+)
+@click.pass_context
+def command(
+    context: click.Context, job: Path, overrides: tuple[str, ...], workspace: Path | None, jobs: int, form: str
+) -> None:
+    """Run the job YAML file JOB on this machine.
+
+    Every node of the pipeline runs as a process of its own, siblings at the same time. Logs, outputs and the summary
+    are kept in the workspace folder; metrics and models in the MLflow store there.
+    """
+    disk = Disk()
+    try:
+        plan, warnings = load_plan(job, overrides, disk)
+    except InvalidJobError as error:
+        if form == "json":
+            click.echo(json.dumps({"findings": [finding.to_json() for finding in error.findings]}, indent=2))
+        raise
+    result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs)
+    if form == "json":
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        from penstock.cli.summary import text_summary
+
+        click.echo(text_summary(result, metrics))
+    if result.status != "completed":
+        click.echo(f"run it again: {shlex.join(['penstock', *sys.argv[1:]])}", err=True)
+    context.exit(result.exit_code)
+
+
+def _workspace_folder(job: Path, given: Path | None) -> Path:
+    from penstock.store.workspace import FOLDER, project_root
+
+    return (given or project_root(job.absolute().parent) / FOLDER).absolute()
+
+
+def _execute(
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, jobs: int
+) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
+    """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
+    from penstock.run.process import LocalProcesses
+    from penstock.run.runner import Context, Runner
+    from penstock.store.tracking import Tracking, mlflow_version
+    from penstock.store.workspace import Workspace
+
+    executor, workspace = LocalProcesses(), Workspace(root)
+    folder = workspace.new_run(plan.graph.job.name)
+    tracked = mlflow_version() is not None
+    tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
+    variables: Mapping[str, Mapping[str, str]] = {}
+    with reporting() as reporter:
+        for warning in warnings:
+            reporter.told(str(warning))
+        if tracked:
+            variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
+        else:
+            reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
+        result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs)).run()
+    if not tracked:
+        return result, {}
+    tracking.end(result.status, {node.name: node.status for node in result.nodes})
+    return result, tracking.metrics()

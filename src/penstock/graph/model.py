@@ -1,0 +1,152 @@
+"""A resolved pipeline: leaf nodes with every input bound to a value, a piece of data or another node's output.
+
+What could not be resolved is kept as `Unresolved`, `Invalid` or `Broken`, so that the rules of `check` can tell all
+of it at once; a graph without any of these can be run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal as OneOf
+
+from penstock.spec.model import CommandComponent, InputPort, JobNode, OutputPort, PipelineComponent, PipelineJob
+from penstock.spec.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A plain value as the command line gets it: what Azure's client would send for it."""
+
+    text: str
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Data outside the pipeline: a local path (relative ones from `folder`) or a URI."""
+
+    uri: str
+    type: str
+    folder: Path
+    mode: str | None
+    place: Place
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `uri` is a path on this machine."""
+        return "://" not in self.uri.replace("file://", "", 1) and not self.uri.startswith("azureml:")
+
+    @property
+    def path(self) -> Path:
+        """The local path; relative ones are taken from the folder of the file that they stand in."""
+        return self.folder / self.uri.removeprefix("file://")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutput:
+    """The output `port` of the leaf node `node`."""
+
+    node: str
+    port: str
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """An optional input without a value."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A required input without a value. `place` is the name of the node that lacks it."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An expression that leads to nothing.
+
+    `what` says why: no such input, job or output (`known` lists what there is), not of the language (syntax), data
+    inside a longer string (mixed), or its source is itself broken and told elsewhere (broken).
+    """
+
+    expression: str
+    what: OneOf["input", "job", "output", "syntax", "mixed", "broken"]
+    name: str
+    known: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A value that its port does not take: wrong type, out of range, or not in the enum."""
+
+    what: OneOf["type", "range", "enum"]
+    message: str
+    place: Place
+
+
+Value = Literal | Data | NodeOutput | Unset | Missing | Unresolved | Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A command to run. `name` is `outer.inner` for a node of a nested pipeline."""
+
+    name: str
+    job: JobNode
+    component: CommandComponent
+    inputs: Mapping[str, Value]
+
+    @property
+    def outputs(self) -> Mapping[str, OutputPort]:
+        return self.component.outputs
+
+    def depends_on(self) -> tuple[str, ...]:
+        """The names of the nodes whose outputs this one takes, each once."""
+        return tuple(dict.fromkeys(value.node for value in self.inputs.values() if isinstance(value, NodeOutput)))
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A nested pipeline, after flattening: kept so that its own inputs and outputs can be checked."""
+
+    name: str
+    job: JobNode
+    component: PipelineComponent
+    inputs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A node that cannot become part of the graph."""
+
+    name: str
+    job: JobNode
+    what: OneOf["type", "component", "registered", "recursion"]
+    message: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A pipeline ready to be checked and planned. `outputs` are the pipeline's own."""
+
+    job: PipelineJob
+    nodes: Mapping[str, GraphNode]
+    composites: tuple[Composite, ...]
+    broken: tuple[Broken, ...]
+    outputs: Mapping[str, NodeOutput]
+    bad_outputs: tuple[Unresolved, ...]
+
+
+def port_of(node: GraphNode | Composite, name: str) -> InputPort | None:
+    """The declared input `name` of a node's component."""
+    return node.component.inputs.get(name)

@@ -1,0 +1,262 @@
+"""Flattens a pipeline and resolves every binding.
+
+Two passes over a tree of scopes (a scope is a pipeline: the job itself or a nested component): `_open` looks up the
+components and makes the tree, `_bind` gives every input its value. Since a binding to another node only names it,
+nodes may refer to nodes that stand further down in the file, or, wrongly, to each other in a circle (see `order`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock.graph.library import Library, NotFound
+from penstock.graph.literals import azure_text, coerce
+from penstock.graph.model import (
+    Broken,
+    Composite,
+    Data,
+    Graph,
+    GraphNode,
+    Invalid,
+    Literal,
+    Missing,
+    NodeOutput,
+    Unresolved,
+    Unset,
+    Value,
+)
+from penstock.spec.expression import Reference, Template
+from penstock.spec.files import Files
+from penstock.spec.finding import Finding
+from penstock.spec.model import (
+    Component,
+    InputPort,
+    InputValue,
+    JobNode,
+    OutputValue,
+    PipelineComponent,
+    PipelineJob,
+)
+from penstock.spec.source import Mapping, Scalar
+
+_COMMAND_TYPES = ("command", "commandjob")
+
+
+def resolve(job: PipelineJob, files: Files) -> tuple[Graph, tuple[Finding, ...]]:
+    """The graph of `job`, and what is wrong with the component files that were read for it."""
+    library = Library(files)
+    resolver = _Resolver(library)
+    scope = _Scope("", dict(job.inputs), chain=())
+    resolver.open(scope, job.jobs)
+    for name, value in job.inputs.items():
+        scope.values[name] = _job_input(value, job)
+    resolver.bind(scope)
+    outputs, bad = _outputs(scope, dict(job.outputs))
+    graph = Graph(job, resolver.nodes, tuple(resolver.composites), tuple(resolver.broken), outputs, bad)
+    return graph, tuple(library.findings)
+
+
+@dataclass
+class _Child:
+    """A node of a scope: its component, and its own scope if that is a pipeline."""
+
+    job: JobNode
+    component: Component
+    inner: _Scope | None
+
+
+@dataclass
+class _Scope:
+    """A pipeline that is being resolved. `chain` holds the pipeline components around it."""
+
+    prefix: str
+    declared: dict[str, InputPort | InputValue]
+    chain: tuple[tuple[Path, str], ...]
+    children: dict[str, _Child] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    values: dict[str, Value] = field(default_factory=dict)
+    outputs: dict[str, NodeOutput] = field(default_factory=dict)
+
+
+class _Resolver:
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.nodes: dict[str, GraphNode] = {}
+        self.composites: list[Composite] = []
+        self.broken: list[Broken] = []
+
+    def open(self, scope: _Scope, jobs: dict[str, JobNode] | object) -> None:
+        """Look up the component of every node of `scope`, and open nested pipelines."""
+        assert isinstance(jobs, dict)  # noqa: S101 - narrows the model's read-only mapping
+        for name, job in jobs.items():
+            found = self._component(job, scope)
+            if isinstance(found, Broken):
+                self.broken.append(found)
+                scope.broken.add(name)
+                continue
+            inner = None
+            if isinstance(found, PipelineComponent):
+                chain = (*scope.chain, _identity(found))
+                inner = _Scope(f"{scope.prefix}{name}.", dict(found.inputs), chain)
+                self.open(inner, found.jobs)
+            scope.children[name] = _Child(job, found, inner)
+        for child in scope.children.values():
+            self._publish_outputs(scope, child)
+
+    def _component(self, job: JobNode, scope: _Scope) -> Component | Broken:
+        name = scope.prefix + job.name
+        if job.inline is not None:
+            return job.inline
+        if job.type not in (*_COMMAND_TYPES, "pipeline"):
+            message = f"'{name}' is a {job.type} node; command and pipeline nodes run on this machine."
+            return Broken(name, job, "type", message, job.source.key_place("type"))
+        if job.component is None or isinstance(job.component, Mapping):
+            message = f"'{name}' names no component file; write component: ./component.yml."
+            return Broken(name, job, "component", message, job.place)
+        found = self.library.find(azure_text(job.component), job.folder)
+        if isinstance(found, NotFound):
+            return Broken(name, job, found.what, f"'{name}': {found.message}", job.component.place)
+        if isinstance(found, PipelineComponent) and _identity(found) in scope.chain:
+            message = f"'{name}' contains itself: {' -> '.join(n for _, n in (*scope.chain, _identity(found)))}."
+            return Broken(name, job, "recursion", message, job.component.place)
+        return found
+
+    def _publish_outputs(self, scope: _Scope, child: _Child) -> None:
+        """Note which of the pipeline's outputs this node's outputs are bound to (`${{parent.outputs.x}}`)."""
+        for value in child.job.outputs.values():
+            reference = value.template.binding if value.template else None
+            if reference is not None and reference.path[:2] == ("parent", "outputs") and len(reference.path) == 3:
+                source = _output_of(scope, child.job.name, value.name, reference)
+                if isinstance(source, NodeOutput):
+                    scope.outputs[reference.path[2]] = source
+
+    def bind(self, scope: _Scope) -> None:
+        """Give every input of every node of `scope` its value."""
+        for name, child in scope.children.items():
+            inputs = {port.name: self._value(child, port, scope) for port in child.component.inputs.values()}
+            full_name = scope.prefix + name
+            if child.inner is None:
+                assert not isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
+                self.nodes[full_name] = GraphNode(full_name, child.job, child.component, inputs)
+                continue
+            assert isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
+            self.composites.append(Composite(full_name, child.job, child.component, inputs))
+            child.inner.values = inputs
+            self.bind(child.inner)
+
+    def _value(self, child: _Child, port: InputPort, scope: _Scope) -> Value:
+        given = child.job.inputs.get(port.name)
+        value: Value = Unset(child.job.place)
+        if given is not None:
+            value = _bound(given, port, child.job, scope)
+        if not isinstance(value, Unset):
+            return value
+        if port.default is not None:
+            return coerce(port.default, port, port.default.place)
+        return value if port.optional else Missing(child.job.place)
+
+
+def _identity(component: PipelineComponent) -> tuple[Path, str]:
+    return component.folder / component.source.place.file, component.name
+
+
+def _job_input(value: InputValue, job: PipelineJob) -> Value:
+    """A pipeline job's own input: data or a value; its type is checked where it is used."""
+    if value.is_data:
+        return _data(value, None, job.folder)
+    if value.scalar is None:
+        return Unset(value.place)
+    return Literal(azure_text(value.scalar), "any", value.value_place)
+
+
+def _data(value: InputValue, port: InputPort | None, folder: Path) -> Value:
+    if value.scalar is None:
+        return Unset(value.place)
+    kind = value.type or (port.type if port else "uri_folder")
+    return Data(azure_text(value.scalar), kind, folder, value.mode, value.value_place)
+
+
+def _bound(given: InputValue, port: InputPort, job: JobNode, scope: _Scope) -> Value:
+    """The value that a node gives to `port`."""
+    template = given.template
+    if template is None or given.scalar is None:
+        return Unset(given.place)
+    references = list(template.references())
+    if not references:
+        if given.is_data or not (port.is_literal or port.type == "any"):
+            return _data(given, port, job.folder)
+        return coerce(given.scalar, port, given.value_place)
+    if template.binding is not None:
+        return _typed(_referenced(template.binding, scope), port, template)
+    return _joined(template, port, scope)
+
+
+def _typed(value: Value, port: InputPort, template: Template) -> Value:
+    """A literal that comes through a binding, checked against the port that it comes to."""
+    if not isinstance(value, Literal):
+        return value
+    checked = coerce(Scalar(value.place, value.text, value.text), port, value.place)
+    return checked if isinstance(checked, Literal) else Invalid(checked.what, checked.message, template.place)
+
+
+def _joined(template: Template, port: InputPort, scope: _Scope) -> Value:
+    """Bindings inside a longer string: the text, if all of them are plain values."""
+    texts = []
+    for part in template.parts:
+        if not isinstance(part, Reference):
+            texts.append(str(part))
+            continue
+        value = _referenced(part, scope)
+        if isinstance(value, Unresolved):
+            return value
+        if not isinstance(value, Literal):
+            return Unresolved(str(part), "mixed", "", (), template.place)
+        texts.append(value.text)
+    return coerce(Scalar(template.place, "".join(texts), ""), port, template.place)
+
+
+def _referenced(reference: Reference, scope: _Scope) -> Value:
+    path = reference.path
+    if path[:2] == ("parent", "inputs") and len(path) >= 3:
+        name = ".".join(path[2:])
+        if name in scope.values:
+            return scope.values[name]
+        return Unresolved(str(reference), "input", name, tuple(scope.declared), reference.place)
+    if path[:2] == ("parent", "jobs") and len(path) == 5 and path[3] == "outputs":
+        return _output_of(scope, path[2], path[4], reference)
+    return Unresolved(str(reference), "syntax", "", (), reference.place)
+
+
+def _output_of(scope: _Scope, job: str, port: str, reference: Reference) -> NodeOutput | Unresolved:
+    if job in scope.broken:
+        return Unresolved(str(reference), "broken", job, (), reference.place)
+    child = scope.children.get(job)
+    if child is None:
+        return Unresolved(str(reference), "job", job, tuple(scope.children), reference.place)
+    if child.inner is None:
+        declared = child.component.outputs.get(port)
+        if declared is not None:
+            return NodeOutput(scope.prefix + job, port, declared.type, reference.place)
+    elif port in child.inner.outputs:
+        source = child.inner.outputs[port]
+        return NodeOutput(source.node, source.port, source.type, reference.place)
+    elif child.inner.broken and port in child.component.outputs:
+        return Unresolved(str(reference), "broken", job, (), reference.place)
+    return Unresolved(str(reference), "output", port, tuple(child.component.outputs), reference.place)
+
+
+def _outputs(scope: _Scope, declared: dict[str, OutputValue]) -> tuple[dict[str, NodeOutput], tuple[Unresolved, ...]]:
+    """The pipeline's outputs, in the order in which they are declared."""
+    outputs, bad = {}, []
+    for name, value in declared.items():
+        source = scope.outputs.get(name)
+        reference = value.template.binding if value.template else None
+        if source is None and reference is not None and reference.path[:2] == ("parent", "jobs"):
+            found = _referenced(reference, scope)
+            source = found if isinstance(found, NodeOutput) else None
+        if source is not None:
+            outputs[name] = source
+        elif not scope.broken:
+            bad.append(Unresolved(name, "output", name, (), value.place))
+    return outputs, tuple(bad)

@@ -1,0 +1,47 @@
+"""From a graph to what to run and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.graph.model import Graph, GraphNode
+from penstock.graph.order import topological
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node with its verdict. `needs` are the nodes that must have completed before it."""
+
+    node: GraphNode
+    needs: tuple[str, ...]
+    action: Literal["run"]
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Nodes in an order in which they can run."""
+
+    graph: Graph
+    nodes: tuple[PlannedNode, ...]
+
+    def dependents(self, name: str) -> tuple[str, ...]:
+        """Every node that needs `name`, directly or through others, in plan order."""
+        below = {name}
+        for planned in self.nodes:
+            if below.intersection(planned.needs):
+                below.add(planned.name)
+        return tuple(planned.name for planned in self.nodes if planned.name in below and planned.name != name)
+
+
+def make_plan(graph: Graph) -> Plan:
+    """Plan a checked graph: every run executes every node. Raises graphlib.CycleError for a graph that has a cycle."""
+    needs = {name: node.depends_on() for name, node in graph.nodes.items()}
+    order = topological(needs)
+    nodes = tuple(PlannedNode(graph.nodes[name], needs[name], "run", "every run executes every node") for name in order)
+    return Plan(graph, nodes)

@@ -1,0 +1,1 @@
+"""Executes a plan: processes, working folders, logs, cancel."""

@@ -1,0 +1,85 @@
+"""Processes of steps: each in a process group of its own, so that all of it can be ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from penstock.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """A command line for bash, with its working folder, environment and log file."""
+
+    command: str
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+
+
+class Handle(Protocol):
+    """A started step."""
+
+    def poll(self) -> int | None:
+        """The exit code (negative: the signal that ended it), or None while it runs."""
+        ...
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to the step and every process that it started in its group."""
+        ...
+
+
+class Executor(Protocol):
+    """Starts steps."""
+
+    def start(self, spec: ProcessSpec) -> Handle:
+        """Start the command. Raises OSError if it cannot be started."""
+        ...
+
+
+class LocalProcesses:
+    """Steps as processes of this machine, run by bash as on Azure."""
+
+    def __init__(self) -> None:
+        bash = shutil.which("bash")
+        if bash is None:
+            raise RunError("steps are run by bash, as on Azure, but there is none on this machine; install it")
+        self._bash = bash
+
+    def start(self, spec: ProcessSpec) -> Handle:
+        with spec.log.open("wb") as log:
+            process = subprocess.Popen(
+                [self._bash, "-c", spec.command],
+                cwd=spec.folder,
+                env=dict(spec.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return _LocalProcess(process)
+
+
+class _LocalProcess:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        code = self._process.poll()
+        if code is not None:
+            self.signal_all(
+                signal.SIGKILL
+            )  # whatever it left running in the background, as the end of a container does
+        return code
+
+    def signal_all(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)

@@ -1,0 +1,73 @@
+"""What a node's process gets: its command line, environment variables and the paths of its ports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from penstock.errors import RunError
+from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.run.orphans import RUN_VARIABLE
+from penstock.spec.expression import Reference
+from penstock.spec.files import Files, SnapshotFile
+from penstock.store.workspace import Attempt, RunFolder
+
+
+def input_text(value: Value, run: RunFolder) -> str | None:
+    """What `${{inputs.x}}` becomes: the value's text, or the path of the data; None if the input is not set."""
+    if isinstance(value, Literal):
+        return value.text
+    if isinstance(value, Data):
+        return os.path.normpath(value.path.absolute())
+    if isinstance(value, NodeOutput):
+        return str(run.node(value.node).output(value.port))
+    return None
+
+
+def unwritten_inputs(node: GraphNode, run: RunFolder) -> list[str]:
+    """Inputs whose source has completed without writing them, in words."""
+    return [
+        f"'{value.node}' wrote nothing to its output '{value.port}', which '{name}' takes"
+        for name, value in node.inputs.items()
+        if isinstance(value, NodeOutput) and not run.node(value.node).output(value.port).exists()
+    ]
+
+
+def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
+    """The component's command with its expressions replaced."""
+
+    def value_of(reference: Reference) -> str | None:
+        kind, name = reference.path[0], ".".join(reference.path[1:])
+        if kind == "outputs":
+            return str(attempt.output(node.outputs[name]))
+        return input_text(node.inputs[name], run)
+
+    if node.component.command is None:
+        raise RunError(f"{node.name} has no command")
+    return node.component.command.render(value_of)
+
+
+def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, the interpreter's folder first on PATH, and what a job finds on Azure.
+
+    Later ones win: the component's environment_variables, then the node's own.
+    """
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    azure = {
+        RUN_VARIABLE: run.name,
+        "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),
+        "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
+    }
+    own = {**node.component.environment_variables, **node.job.environment_variables}
+    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own}
+
+
+def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:
+    """The files that the node's working folder starts with. Raises OSError."""
+    code, folder = node.component.code, node.component.folder
+    includes = tuple(folder / str(include.value) for include in code.includes)
+    if code.path is None and not includes:
+        return []
+    return list(files.snapshot(folder / code.path if code.path is not None else None, includes))

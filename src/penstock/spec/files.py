@@ -1,0 +1,32 @@
+"""The read-only view of the disk that reading and checking definitions need. `penstock.store.files` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """A file that a snapshot uploads: where it lies, and its path from the snapshot's root with slashes."""
+
+    path: Path
+    name: str
+
+
+class Files(Protocol):
+    """Read-only access to files; paths are absolute or relative to the working directory."""
+
+    def is_file(self, path: Path) -> bool: ...
+
+    def is_dir(self, path: Path) -> bool: ...
+
+    def read(self, path: Path) -> bytes:
+        """The file's bytes. Raises OSError if it cannot be read."""
+        ...
+
+    def snapshot(self, code: Path | None, includes: tuple[Path, ...]) -> Iterator[SnapshotFile]:
+        """What uploading `code` with `additional_includes` would send, ignore files applied, in a stable order."""
+        ...

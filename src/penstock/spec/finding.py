@@ -1,0 +1,48 @@
+"""What is wrong with a definition, and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.spec.place import Place
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: which rule says so, where, and the way out."""
+
+    rule: str
+    severity: Severity
+    message: str
+    place: Place
+    fix: str = ""
+
+    def __str__(self) -> str:
+        fix = f" {self.fix}" if self.fix else ""
+        return f"{self.place}: {self.severity} {self.rule}: {self.message}{fix}"
+
+    def to_json(self) -> dict[str, str | int]:
+        """The finding as `penstock check --format json` prints it."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "message": self.message,
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "fix": self.fix,
+        }
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`Did you mean 'x'?` for the closest of `known`, else what there is to choose from, else nothing."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"There is: {', '.join(names)}." if names else ""

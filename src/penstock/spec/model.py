@@ -1,0 +1,158 @@
+"""What Azure ML v2 job and component YAML says, as frozen dataclasses.
+
+Reading is permissive: a missing or odd value becomes None and the rules of `check` tell of it. `source` is the
+mapping that an object was read from, so that a rule can look at keys that the model does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.spec.expression import Template
+from penstock.spec.place import Place
+from penstock.spec.source import Mapping, Node, Scalar
+
+LITERAL_TYPES = ("string", "number", "integer", "boolean")
+DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model", "safetensors_model")
+
+
+@dataclass(frozen=True, slots=True)
+class InputPort:
+    """An input that a component or a pipeline declares."""
+
+    name: str
+    type: str
+    optional: bool
+    default: Scalar | None
+    minimum: Scalar | None
+    maximum: Scalar | None
+    enum: tuple[Scalar, ...]
+    place: Place
+
+    @property
+    def is_literal(self) -> bool:
+        return self.type in LITERAL_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPort:
+    """An output that a component or a pipeline declares."""
+
+    name: str
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue:
+    """What a job gives to an input: text that may hold expressions, a plain value, or data at a path.
+
+    `template` is the text or the data's `path`; `scalar` the value as it stands; `is_data` tells the object form
+    (`{type, path, mode}`) from the plain one.
+    """
+
+    name: str
+    template: Template | None
+    scalar: Scalar | None
+    is_data: bool
+    type: str | None
+    mode: str | None
+    place: Place
+    value_place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class OutputValue:
+    """What a job says of an output: a binding to the pipeline's output, or settings of its own."""
+
+    name: str
+    template: Template | None
+    type: str | None
+    mode: str | None
+    path: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The snapshot: `code` and `additional_includes`, as written."""
+
+    path: str | None
+    path_place: Place
+    includes: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandComponent:
+    """A command component, or the inline definition of a command node."""
+
+    name: str
+    version: str | None
+    inputs: MappingType[str, InputPort]
+    outputs: MappingType[str, OutputPort]
+    command: Template | None
+    code: Code
+    environment: Node | None
+    environment_variables: MappingType[str, str]
+    is_deterministic: bool
+    source: Mapping
+    folder: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class JobNode:
+    """A node of a pipeline: an entry of `jobs:`."""
+
+    name: str
+    type: str
+    component: Scalar | Mapping | None
+    inline: CommandComponent | None
+    inputs: MappingType[str, InputValue]
+    outputs: MappingType[str, OutputValue]
+    environment_variables: MappingType[str, str]
+    source: Mapping
+    folder: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A pipeline job's `settings`."""
+
+    continue_on_step_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineComponent:
+    """A pipeline component: a graph with ports."""
+
+    name: str
+    version: str | None
+    inputs: MappingType[str, InputPort]
+    outputs: MappingType[str, OutputPort]
+    output_bindings: MappingType[str, OutputValue]
+    jobs: MappingType[str, JobNode]
+    source: Mapping
+    folder: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineJob:
+    """A pipeline job, or a single job made into a pipeline of one node."""
+
+    name: str
+    experiment_name: str | None
+    inputs: MappingType[str, InputValue]
+    outputs: MappingType[str, OutputValue]
+    jobs: MappingType[str, JobNode]
+    settings: Settings
+    source: Mapping
+    folder: Path
+    place: Place
+
+
+Component = CommandComponent | PipelineComponent

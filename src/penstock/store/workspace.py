@@ -1,0 +1,159 @@
+"""`.penstock/`, the workspace folder.
+
+runs/<run>/run.json                      the summary, rewritten atomically as nodes end
+runs/<run>/nodes/<node>/node.json        the node's part of it
+runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
+runs/<run>/nodes/<node>/outputs/<port>   what it wrote; there by rename after exit 0, so never half-written
+mlflow.db  mlartifacts/                  tracking and model registry
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import RunError
+from penstock.spec.files import SnapshotFile
+from penstock.spec.model import OutputPort
+
+FOLDER = ".penstock"
+_ROOT_MARKS = ("penstock.toml", ".git", FOLDER)
+
+
+def project_root(start: Path) -> Path:
+    """The closest folder from `start` upwards with penstock.toml, .git or .penstock in it; `start` if there is none."""
+    return next(
+        (folder for folder in (start, *start.parents) if any((folder / m).exists() for m in _ROOT_MARKS)), start
+    )
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The workspace folder; made when the first run is."""
+
+    root: Path
+
+    @property
+    def tracking_db(self) -> Path:
+        return self.root / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "mlartifacts"
+
+    def new_run(self, job: str) -> RunFolder:
+        """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        name = f"{job}-{stamp}-{secrets.token_hex(3)}"
+        folder = self.root / "runs" / name
+        try:
+            folder.mkdir(parents=True)
+            _keep_out_of_git(self.root)
+        except OSError as error:
+            message = (
+                f"the workspace folder {self.root} cannot be written: {error.strerror}. Name another: --workspace DIR"
+            )
+            raise RunError(message) from None
+        return RunFolder(folder)
+
+
+def _keep_out_of_git(root: Path) -> None:
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        write_atomically(ignore, "*\n")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
+
+    def node(self, name: str) -> NodeFolder:
+        return NodeFolder(self.path / "nodes" / name)
+
+
+@dataclass(frozen=True)
+class NodeFolder:
+    """The folder of one node of a run."""
+
+    path: Path
+
+    def attempt(self, number: int) -> Attempt:
+        return Attempt(self.path / f"attempt-{number}")
+
+    def output(self, port: str) -> Path:
+        """Where a published output lies."""
+        return self.path / "outputs" / port
+
+    def publish(self, attempt: Attempt) -> None:
+        """Make the outputs of a successful attempt the node's own, all of them in one rename."""
+        attempt.outputs.rename(self.path / "outputs")
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path / "node.json", json.dumps(result, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to run a node."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        return self.path / "std_log.txt"
+
+    @property
+    def working_folder(self) -> Path:
+        return self.path / "wd"
+
+    @property
+    def outputs(self) -> Path:
+        return self.path / "outputs"
+
+    def output(self, port: OutputPort) -> Path:
+        """Where the step writes: a folder, or for uri_file the path of a file in a folder that exists."""
+        return self.outputs / port.name
+
+    def prepare(self, snapshot: list[SnapshotFile], outputs: list[OutputPort]) -> None:
+        """Copy the snapshot into the working folder and make the folders of the outputs. Raises OSError."""
+        self.working_folder.mkdir(parents=True)
+        self.outputs.mkdir()
+        for file in snapshot:
+            target = self.working_folder / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.path, target)
+            shutil.copymode(file.path, target)
+        for port in outputs:
+            if port.type != "uri_file":
+                self.output(port).mkdir()
+
+    def unwritten(self, outputs: list[OutputPort]) -> list[str]:
+        """The outputs that hold nothing: a file that is not there, or a folder that is missing or empty."""
+        return [port.name for port in outputs if _is_nothing(self.output(port))]
+
+
+def _is_nothing(path: Path) -> bool:
+    return not any(path.iterdir()) if path.is_dir() else not path.exists()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
