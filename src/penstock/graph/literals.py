@@ -25,32 +25,33 @@ def azure_text(scalar: Scalar) -> str:
 def coerce(scalar: Scalar, port: InputPort, place: Place) -> Literal | Invalid:
     """`scalar` as a value of `port`, or why it is none. `place` is told for what is wrong."""
     text = azure_text(scalar)
-    if port.type in ("any", "string") or not port.is_literal:
-        problem = _enum_problem(text, port)
-    elif port.type == "boolean":
-        problem = None if text.strip().lower() in ("true", "false") else _not_a("boolean (true or false)", port, text)
-    else:
-        problem = _number_problem(scalar, text, port)
-    if problem is not None:
-        what, message = problem
-        return Invalid(what, message, place)  # type: ignore[arg-type]
+    if port.type == "boolean" and text.strip().lower() not in ("true", "false"):
+        return _wrong_type(port, text, "boolean (true or false)", place)
+    if port.type in ("integer", "number"):
+        number = _number(scalar, port.type)
+        if number is None:
+            return _wrong_type(port, text, "whole number" if port.type == "integer" else "number", place)
+        beyond = _beyond(number, port)
+        if beyond is not None:
+            return Invalid("range", f"'{port.name}' must be {beyond}, not {text}.", place)
+    allowed = [azure_text(item) for item in port.enum]
+    if allowed and text not in allowed:
+        message = f"'{port.name}' must be one of {', '.join(allowed)}; '{text}' is none of them."
+        return Invalid("enum", message, place)
     return Literal(text, port.type if port.is_literal else "string", place)
 
 
-def _not_a(kind: str, port: InputPort, text: str) -> tuple[str, str]:
-    return "type", f"'{text}' is not a value for '{port.name}', which takes a {kind}."
+def _wrong_type(port: InputPort, text: str, kind: str, place: Place) -> Invalid:
+    return Invalid("type", f"'{text}' is not a value for '{port.name}', which takes a {kind}.", place)
 
 
-def _number_problem(scalar: Scalar, text: str, port: InputPort) -> tuple[str, str] | None:
-    number = _number(scalar, port.type)
-    if number is None:
-        return _not_a("whole number" if port.type == "integer" else "number", port, text)
-    for bound, wrong, words in ((port.minimum, number.__lt__, "least"), (port.maximum, number.__gt__, "most")):
-        limit = _number(bound, "number") if bound is not None else None
-        if limit is not None and wrong(limit):
-            return "range", f"'{port.name}' must be at {words} {azure_text(bound)}, not {text}."  # type:
-            ignore[arg - type]
-    return _enum_problem(text, port)
+def _beyond(number: float, port: InputPort) -> str | None:
+    """Which of the port's bounds the number passes, in words."""
+    low = _number(port.minimum, "number") if port.minimum else None
+    high = _number(port.maximum, "number") if port.maximum else None
+    if low is not None and number < low:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if high is not None and number > high else None
 
 
 def _number(scalar: Scalar, kind: str) -> float | None:
@@ -62,10 +63,3 @@ def _number(scalar: Scalar, kind: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _enum_problem(text: str, port: InputPort) -> tuple[str, str] | None:
-    allowed = [azure_text(item) for item in port.enum]
-    if not allowed or text in allowed:
-        return None
-    return "enum", f"'{port.name}' must be one of {', '.join(allowed)}; '{text}' is none of them."
