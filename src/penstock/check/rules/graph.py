@@ -26,7 +26,6 @@ def circle(subject: Subject) -> Iterator[Told]:
     needs = {name: node.depends_on() for name, node in subject.graph.nodes.items()}
     names = cycle(needs)
     if names:
-        # graphlib's circle runs from a node to what it depends on; told in the direction in which data would flow
         members = set(names)
         places = [
             value.place

@@ -1,0 +1,71 @@
+"""Runs every folder of tests/cases: `pipeline.yml` by `penstock run`, compared with `expect.yml`.
+
+expect.yml:
+    args: [...]                    more arguments
+    exit: 0                        the exit code
+    run: completed                 the run's status
+    nodes: {name: completed}       or {name: {status, reason: part of it, log: part(s) of it, outputs: {port: content}}}
+    outputs: {name: content}       of the pipeline; content is the text of a file, or {file: text} of a folder
+    findings: [{rule, line, column}]   of a definition that is refused: all of them, in order
+    stderr: [parts of it]
+    absent: [paths in the run's folder that must not exist]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/expect.yml"))
+
+
+def content(path: Path) -> Any:
+    if path.is_file():
+        return path.read_text()
+    return {file.relative_to(path).as_posix(): file.read_text() for file in path.rglob("*") if file.is_file()}
+
+
+def parts(wanted: Any) -> list[str]:
+    return [wanted] if isinstance(wanted, str) else list(wanted)
+
+
+def check_node(node: dict[str, Any], wanted: Any) -> None:
+    wanted = {"status": wanted} if isinstance(wanted, str) else wanted
+    assert node["status"] == wanted["status"], node
+    assert wanted.get("reason", "") in node["reason"]
+    for part in parts(wanted.get("log", [])):
+        assert part in Path(node["log"]).read_text()
+    if "outputs" in wanted:
+        assert {port: content(Path(path)) for port, path in node["outputs"].items()} == wanted["outputs"]
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) >= 50
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None:
+    expect = yaml.safe_load((case / "expect.yml").read_text())
+    ended = penstock("run", case / "pipeline.yml", "--format", "json", *expect.get("args", []))
+    assert ended.code == expect["exit"], ended.stderr
+    assert "Traceback" not in ended.stderr
+    for part in expect.get("stderr", []):
+        assert part in ended.stderr
+    if expect["exit"] == 2:
+        assert not workspace.exists(), "a wrong definition starts nothing"
+        found = [{key: f[key] for key in ("rule", "line", "column")} for f in ended.json["findings"]] if ended.stdout else []
+        assert found == expect.get("findings", []), ended.stderr
+        return
+    result = ended.json
+    assert result["status"] == expect.get("run", "completed" if expect["exit"] == 0 else "failed")
+    nodes = {node["name"]: node for node in result["nodes"]}
+    for name, wanted in expect["nodes"].items():
+        check_node(nodes[name], wanted)
+    for name, wanted in expect.get("outputs", {}).items():
+        assert content(Path(result["outputs"][name])) == wanted
+    for path in expect.get("absent", []):
+        assert not (workspace / "runs" / result["run"] / path).exists()
