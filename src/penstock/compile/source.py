@@ -1,0 +1,116 @@
+"""Imports a pipeline written in Python and finds its job."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from penstock.errors import DefinitionError
+
+# What azure-ai-ml logs at every use, whatever the user does.
+_NOISE = ("This is an experimental", "will not be used for anonymous registration")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[list[str]]:
+    """Keep azure-ai-ml's log off the terminal; gives the list of its warnings that mean something."""
+    import azure.ai.ml  # noqa: F401 - gives its logger a handler of its own, which is the one to replace
+
+    warnings: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = record.getMessage()
+            if not any(noise in message for noise in _NOISE) and message not in warnings:
+                warnings.append(message)
+
+    logger = logging.getLogger("azure.ai.ml")
+    handlers, logger.handlers = logger.handlers, [Collector(logging.WARNING)]
+    try:
+        yield warnings
+    finally:
+        logger.handlers = handlers
+
+
+def load_pipeline(source: Path, shown: str) -> Any:
+    """The one azure-ai-ml PipelineJob that the module at `source` (absolute) holds at its top level.
+
+    The file is imported afresh, with its own folder as working directory and first on the import path, so that what it
+    means does not depend on where the command is called. What it prints goes to stderr. `shown` names it in messages.
+
+    Raises DefinitionError if it cannot be imported, or if it holds no such object or several.
+    """
+    from azure.ai.ml.entities import PipelineJob
+
+    module = _import(source, shown)
+    jobs = {
+        id(value): (name, value) for name, value in reversed(vars(module).items()) if isinstance(value, PipelineJob)
+    }
+    if not jobs:
+        raise DefinitionError(
+            f"{shown}: there is no pipeline job at the top level of the file. Call the function under @pipeline there, and "
+            "keep what it returns: job = my_pipeline(data=Input(...))"
+        )
+    if len(jobs) > 1:
+        names = ", ".join(name for name, _ in reversed(jobs.values()))
+        raise DefinitionError(
+            f"{shown}: there are {len(jobs)} pipeline jobs ({names}); one file compiles to one job, so keep one"
+        )
+    return next(iter(jobs.values()))[1]
+
+
+def _import(source: Path, shown: str) -> ModuleType:
+    name = f"_penstock_pipeline_{source.stem}"
+    spec = importlib.util.spec_from_file_location(name, source)
+    if spec is None or spec.loader is None:
+        raise DefinitionError(f"{shown}: not a Python file; name pipelines/X.py")
+    module = importlib.util.module_from_spec(spec)
+    with _as_own_folder(source.parent), contextlib.redirect_stdout(sys.stderr):
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's file may raise is the user's to see
+            raise DefinitionError(_told(error, source, shown)) from None
+        finally:
+            del sys.modules[name]
+    return module
+
+
+@contextlib.contextmanager
+def _as_own_folder(folder: Path) -> Iterator[None]:
+    """Work in `folder`, import from it, and leave no trace of either: no byte code, no module that came from there."""
+    before, known, path, no_bytecode = Path.cwd(), set(sys.modules), list(sys.path), sys.dont_write_bytecode
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = path
+        sys.dont_write_bytecode = no_bytecode
+        for name in set(sys.modules) - known:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and Path(origin).parent == folder:
+                del sys.modules[name]
+
+
+def _told(error: BaseException, source: Path, shown: str) -> str:
+    """Where in the file it went wrong, and the exception's own words."""
+    if isinstance(error, SyntaxError) and error.filename == str(source):
+        return f"{shown}:{error.lineno}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(source)]
+    place = f"{shown}:{lines[-1]}" if lines else shown
+    if isinstance(error, ModuleNotFoundError):
+        return f"{place}: {error}"
+    words = str(error).strip() or "no message"
+    return f"{place}: {type(error).__name__}: {words}"
