@@ -75,10 +75,15 @@ class _LocalProcess:
     def poll(self) -> int | None:
         code = self._process.poll()
         if code is not None:
-            self.signal_all(
-                signal.SIGKILL
-            )  # whatever it left running in the background, as the end of a container does
+            self._end_group()
         return code
+
+    def _end_group(self) -> None:
+        """End whatever the step left running in the background, as the end of a container does."""
+        self.signal_all(signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while True:  # those that the engine has adopted by now (see orphans) are its own to wait for
+                os.waitpid(-self._process.pid, 0)
 
     def signal_all(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
