@@ -57,7 +57,11 @@ def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None
         assert part in ended.stderr
     if expect["exit"] == 2:
         assert not workspace.exists(), "a wrong definition starts nothing"
-        found = [{key: f[key] for key in ("rule", "line", "column")} for f in ended.json["findings"]] if ended.stdout else []
+        found = (
+            [{key: f[key] for key in ("rule", "line", "column")} for f in ended.json["findings"]]
+            if ended.stdout
+            else []
+        )
         assert found == expect.get("findings", []), ended.stderr
         return
     result = ended.json

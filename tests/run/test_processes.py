@@ -85,7 +85,7 @@ def test_siblings_run_at_the_same_time(tmp_path: Path, start: Callable[..., Any]
 
 def test_jobs_limits_how_many_run_at_once(tmp_path: Path, start: Callable[..., Any]) -> None:
     command = f"[ ! -e {tmp_path}/busy ] && touch {tmp_path}/busy && sleep 0.1 && rm {tmp_path}/busy"
-    process = start(write_job(tmp_path, {name: command for name in "abc"}), "--jobs", "1")
+    process = start(write_job(tmp_path, dict.fromkeys("abc", command)), "--jobs", "1")
     assert process.wait(DEADLINE_S) == 0
 
 
@@ -107,7 +107,10 @@ def test_cancel_leaves_no_process_and_is_told(tmp_path: Path, start: Callable[..
     assert process.returncode == 130
     result = json.loads(out)
     assert result["status"] == "canceled"
-    assert [(node["name"], node["status"]) for node in result["nodes"]] == [("train", "canceled"), ("after", "canceled")]
+    assert [(node["name"], node["status"]) for node in result["nodes"]] == [
+        ("train", "canceled"),
+        ("after", "canceled"),
+    ]
     assert [pid for pid in family if not gone(pid)] == []
     run = Path(result["nodes"][0]["log"]).parents[3]
     assert json.loads((run / "run.json").read_text())["status"] == "canceled"
@@ -142,7 +145,8 @@ def test_what_a_step_leaves_in_the_background_ends_with_it(tmp_path: Path, start
         tmp_path,
         {
             "leaves": f"sleep 1000 & echo $! > {tmp_path}/left",
-            "looks": f"for i in $(seq 200); do kill -0 $(cat {tmp_path}/left) 2>/dev/null || exit 0; sleep 0.05; done; exit 1",
+            "looks": f"for i in $(seq 200); do kill -0 $(cat {tmp_path}/left) 2>/dev/null || exit 0; "
+            "sleep 0.05; done; exit 1",
         },
         {"looks": "leaves"},
     )
@@ -151,10 +155,11 @@ def test_what_a_step_leaves_in_the_background_ends_with_it(tmp_path: Path, start
 
 
 def test_a_daemon_of_a_completed_run_is_ended(tmp_path: Path, start: Callable[..., Any]) -> None:
-    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/daemon; exec sleep 1000' & until [ -s {tmp_path}/daemon ]; do sleep 0.02; done"
+    pid = f"{tmp_path}/daemon"
+    daemon = f"setsid sh -c 'echo $$ > {pid}; exec sleep 1000' & until [ -s {pid} ]; do sleep 0.02; done"
     process = start(write_job(tmp_path, {"a": daemon}))
     assert process.wait(DEADLINE_S) == 0
-    assert gone(int((tmp_path / "daemon").read_text()))
+    assert gone(int(Path(pid).read_text()))
 
 
 def test_a_failure_stops_what_runs_beside_it(tmp_path: Path, start: Callable[..., Any]) -> None:
@@ -171,8 +176,12 @@ def test_a_failure_stops_what_runs_beside_it(tmp_path: Path, start: Callable[...
     assert gone(int((tmp_path / "long").read_text()))
 
 
-def test_outputs_appear_only_when_the_step_has_succeeded(tmp_path: Path, start: Callable[..., Any], workspace: Path) -> None:
-    command = f"echo half > ${{{{outputs.out}}}}/file; touch {tmp_path}/half; until [ -e {tmp_path}/go ]; do sleep 0.02; done"
+def test_outputs_appear_only_when_the_step_has_succeeded(
+    tmp_path: Path, start: Callable[..., Any], workspace: Path
+) -> None:
+    command = (
+        f"echo half > ${{{{outputs.out}}}}/file; touch {tmp_path}/half; until [ -e {tmp_path}/go ]; do sleep 0.02; done"
+    )
     process = start(write_job(tmp_path, {"a": command}))
     wait_for((tmp_path / "half").exists)
     [run] = (workspace / "runs").iterdir()

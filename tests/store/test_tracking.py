@@ -50,16 +50,22 @@ def test_runs_are_continued_by_steps_and_read_by_mlflow(
     assert runs["logs"].data.metrics == {"loss": 0.25}
     assert runs["logs"].data.params == {"p": "1"}
     assert runs["logs"].data.tags["mlflow.parentRunId"] == runs[name].info.run_id
-    assert {key: run.info.status for key, run in runs.items()} == {name: "FAILED", "logs": "FINISHED", "breaks": "FAILED"}
+    assert {key: run.info.status for key, run in runs.items()} == {
+        name: "FAILED",
+        "logs": "FINISHED",
+        "breaks": "FAILED",
+    }
     assert [file.path for file in client.list_artifacts(runs["logs"].info.run_id)] == ["note.txt"]
-    assert (workspace / "mlartifacts" / experiment.experiment_id / runs["logs"].info.run_id / "artifacts/note.txt").exists()
+    assert (
+        workspace / "mlartifacts" / experiment.experiment_id / runs["logs"].info.run_id / "artifacts/note.txt"
+    ).exists()
     default = client.get_experiment("0")
     assert default.artifact_location == f"file://{workspace}/mlartifacts/0"
 
 
 def test_what_a_run_imports_leaves_mlflow_out(tmp_path: Path) -> None:
     """The engine writes the store without importing MLflow, which takes seconds."""
-    import subprocess  # noqa: PLC0415
+    import subprocess
 
     job = tmp_path / "job.yml"
     job.write_text("type: pipeline\njobs:\n  a:\n    command: echo\n    environment: azureml:any:1\n")

@@ -6,7 +6,6 @@ for a number is a number here.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,8 @@ from penstock.spec.finding import Finding
 from penstock.spec.place import Place
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE = "tag:yaml.org,2002:merge"
+_MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,88 +107,132 @@ def parse(data: bytes | str, file: str) -> Document:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
         return _broken(file, Place(file), f"is not UTF-8 text (byte {error.start})", "Save it as UTF-8.")
-    reader = _Reader(file)
+    composer = _Composer(file)
     try:
-        loader = _Loader(io.StringIO(text))
-        try:
-            top = loader.get_single_node()
-            root = reader.node(top, loader) if top is not None else None
-        finally:
-            loader.dispose()
+        root = composer.compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         return _broken(file, place, f"is not YAML: {error.problem or error.context}")
     except (yaml.YAMLError, ValueError) as error:
         return _broken(file, Place(file), f"is not YAML: {error}")
-    except RecursionError:
-        return _broken(file, Place(file), "is nested too deeply to be read")
     if root is None:
         return _broken(file, Place(file), "is empty")
-    return Document(file, root, tuple(reader.findings))
+    return Document(file, root, tuple(composer.findings))
 
 
 def _broken(file: str, place: Place, what: str, fix: str = "") -> Document:
     return Document(file, None, (Finding("PS001", "error", f"the file {what}.", place, fix),))
 
 
-class _Reader:
-    """Turns PyYAML's nodes into ours; an alias becomes the very object that its anchor names."""
+def _error(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+    mark: Any = event.start_mark
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or an object whose end has not come yet. The children of an object are keys and values in turn."""
+
+    is_mapping: bool
+    place: Place
+    anchor: str | None
+    children: list[Node]
+
+
+class _Composer:
+    """Builds the tree from the parser's events; an alias becomes the very object that its anchor names.
+
+    It has a stack of its own because PyYAML's composer, in C, crashes the process on deep nesting.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.findings: list[Finding] = []
-        self._done: dict[int, Node] = {}
+        self._anchors: dict[str, Node] = {}
+        self._open: list[_Open] = []
+        self._root: Node | None = None
 
-    def node(self, node: yaml.Node, loader: Any) -> Node:
-        known = self._done.get(id(node))
-        if known is None:
-            known = self._done[id(node)] = self._convert(node, loader)
-        return known
+    def compose(self, text: str) -> Node | None:
+        """The only document of `text`, None if there is nothing in it. Raises yaml.YAMLError or ValueError."""
+        loader = _Loader(text)
+        documents = 0
+        try:
+            while loader.check_event():
+                event = loader.get_event()
+                if isinstance(event, yaml.DocumentStartEvent):
+                    documents += 1
+                    if documents > 1:
+                        raise _error("a second document begins here", event)
+                self._take(event, loader)
+        finally:
+            loader.dispose()
+        return self._root
 
-    def _place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _place(self, mark: Any) -> Place:
+        return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def _convert(self, node: yaml.Node, loader: Any) -> Node:
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, loader)
-        if isinstance(node, yaml.SequenceNode):
-            return Sequence(self._place(node), tuple(self.node(item, loader) for item in node.value))
-        return self._scalar(node, loader)
+    def _take(self, event: yaml.Event, loader: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(self._scalar(event, loader), event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _error(f"nothing before this is called &{event.anchor}", event)
+            self._add(self._anchors[event.anchor], None)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if len(self._open) >= _MAX_DEPTH:
+                raise _error(f"it is nested more than {_MAX_DEPTH} levels deep", event)
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            self._open.append(_Open(is_mapping, self._place(event.start_mark), event.anchor, []))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            ended = self._open.pop()
+            node = self._mapping(ended) if ended.is_mapping else Sequence(ended.place, tuple(ended.children))
+            self._add(node, ended.anchor)
 
-    def _scalar(self, node: yaml.Node, loader: Any) -> Scalar:
-        value = loader.construct_object(node)
-        return Scalar(self._place(node), value, str(node.value))
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if self._open:
+            self._open[-1].children.append(node)
+        else:
+            self._root = node
 
-    def _mapping(self, node: yaml.MappingNode, loader: Any) -> Mapping:
+    def _scalar(self, event: yaml.ScalarEvent, loader: Any) -> Scalar:
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        mark: Any = event.start_mark
+        place = self._place(mark)
+        if tag == _MERGE:
+            return Scalar(place, _MERGE, event.value)
+        value = loader.construct_object(yaml.ScalarNode(tag, event.value, mark))
+        return Scalar(place, value, event.value)
+
+    def _mapping(self, ended: _Open) -> Mapping:
         entries: dict[str, Entry] = {}
         merged: dict[str, Entry] = {}
-        for key_node, value_node in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                for mapping in self._merged(value_node, loader):
+        for key, value in zip(ended.children[::2], ended.children[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                self._tell("PS001", "a key must be a plain word, not a list or an object.", key.place)
+                continue
+            if key.value == _MERGE:
+                for mapping in self._merged(value):
                     merged = {**mapping.entries, **merged}
                 continue
-            if not isinstance(key_node, yaml.ScalarNode):
-                message = "a key must be a plain word, not a list or an object."
-                self.findings.append(Finding("PS001", "error", message, self._place(key_node)))
-                continue
-            key = self._scalar(key_node, loader)
             name = scalar_text(key)
             if name in entries:
                 message = f"the key '{name}' stands here for the second time; only the last one counts."
-                self.findings.append(
-                    Finding(
-                        "PS002", "error", message, key.place, f"The first is at line {entries[name].key.place.line}."
-                    )
-                )
-            entries[name] = Entry(key, self.node(value_node, loader))
-        place = self._place(node.value[0][0]) if node.value else self._place(node)
+                self._tell("PS002", message, key.place, f"The first is at line {entries[name].key.place.line}.")
+            entries[name] = Entry(key, value)
+        place = ended.children[0].place if ended.children else ended.place
         return Mapping(place, {**merged, **entries})
 
-    def _merged(self, node: yaml.Node, loader: Any) -> Iterator[Mapping]:
-        value = self.node(node, loader)
+    def _merged(self, value: Node) -> Iterator[Mapping]:
         for part in value.items if isinstance(value, Sequence) else (value,):
             if isinstance(part, Mapping):
                 yield part
             else:
-                self.findings.append(Finding("PS001", "error", "'<<' merges objects only.", part.place))
+                self._tell("PS001", "'<<' merges objects only.", part.place)
+
+    def _tell(self, rule: str, message: str, place: Place, fix: str = "") -> None:
+        self.findings.append(Finding(rule, "error", message, place, fix))
