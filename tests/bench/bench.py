@@ -1,0 +1,71 @@
+"""`make bench`: the times that the README states, as whole processes, with a floor from the same run.
+
+Each command is run several times in turn with a bare interpreter (`python -c pass`), so that a busy machine shows in both;
+medians are printed. The retraining loop runs in fresh workspaces (first run: accepted and packaged; then again in the same
+one: rejected).
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PENSTOCK = Path(sys.executable).with_name("penstock")
+JOB = ROOT / "pipelines" / "retrain_diabetes.yml"
+BARE = [sys.executable, "-c", "pass"]
+
+
+def seconds(*line: str | Path) -> float:
+    """The wall time of one process. Raises CalledProcessError if it fails."""
+    began = time.perf_counter()
+    subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def compare(name: str, line: list[str | Path], bound: float, runs: int = 9) -> bool:
+    """Print the median of `line` beside that of a bare interpreter; returns whether it is within `bound` seconds."""
+    pairs = [(seconds(*line), seconds(*BARE)) for _ in range(runs + 1)][1:]  # the first warms the disk's cache
+    own, bare = (statistics.median(values) for values in zip(*pairs, strict=True))
+    return show(name, own, bound, f"bare python {bare:.3f} s, ratio {own / bare:.1f}")
+
+
+def show(name: str, value: float, bound: float, note: str) -> bool:
+    good = value <= bound
+    print(f"{name:34} {value:8.3f} s   bound {bound:5.2f} s   {'ok  ' if good else 'OVER'}   {note}")
+    return good
+
+
+def loop(runs: int = 3) -> bool:
+    """The retraining loop: accepted in a fresh workspace, then rejected in the same one."""
+    first, second = [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as workspace:
+            line = [PENSTOCK, "run", JOB, "--workspace", workspace]
+            first.append(seconds(*line))
+            second.append(seconds(*line))
+    imports = seconds(sys.executable, "-c", "import great_expectations, mlflow, pandas, sklearn.linear_model")
+    good = show(
+        "make run, fresh workspace", statistics.median(first), 30, f"the libraries' own imports once {imports:.1f} s"
+    )
+    return show("make run, second (rejected)", statistics.median(second), 30, "") and good
+
+
+def main() -> int:
+    print(f"{platform.machine()}, Python {platform.python_version()}; medians of whole processes")
+    good = [
+        compare("penstock --help", [PENSTOCK, "--help"], 0.25),
+        compare("penstock run --help", [PENSTOCK, "run", "--help"], 0.25),
+        compare("penstock compile --help", [PENSTOCK, "compile", "--help"], 0.25),
+        loop(),
+    ]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
