@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import click
@@ -25,12 +23,8 @@ def command(sources: tuple[Path, ...], check: bool, style: str) -> None:
     A file holds one pipeline job at its top level: what a function under @pipeline returned. A function under @pipeline
     that is called inside another one becomes a file of its own, pipelines/X.<name>.component.yml.
     """
-    root = project_root(Path.cwd())
-    files = [_existing(source) for source in sources] or _all(root)
-    if importlib.util.find_spec("azure") is None or importlib.util.find_spec("azure.ai.ml") is None:
-        raise DefinitionError(
-            "penstock compile needs azure-ai-ml, which is not installed: pip install 'penstock[azure]'"
-        )
+    files = [_existing(source) for source in sources] or _all(project_root(Path.cwd().resolve()))
+    _need_azure()
     told, problems = [], []
     for file in files:
         try:
@@ -54,9 +48,8 @@ def _one(source: Path, *, check: bool) -> list[dict[str, str]]:
     problems = []
     for outcome in outcomes:
         if outcome.status in ("stale", "missing", "left over"):
-            problems.append(
-                f"{_shown(outcome.file)} {_WRONG[outcome.status]}" + (f":\n{outcome.diff}" if outcome.diff else "")
-            )
+            diff = f":\n{outcome.diff}" if outcome.diff else ""
+            problems.append(f"{_shown(outcome.file)} {_WRONG[outcome.status]}{diff}")
         else:
             click.echo(_DONE[outcome.status].format(_shown(outcome.file)), err=True)
     if problems:
@@ -74,8 +67,17 @@ _WRONG = {
 }
 
 
+def _need_azure() -> None:
+    try:
+        import azure.ai.ml  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise DefinitionError(
+            f"compile needs azure-ai-ml, and there is no module {error.name!r}: pip install 'penstock[azure]'"
+        ) from None
+
+
 def _existing(source: Path) -> Path:
-    file = Path(os.path.abspath(source))  # noqa: PTH100 - keeps symbolic links, unlike resolve
+    file = source.resolve()
     if file.suffix in (".yml", ".yaml"):
         raise DefinitionError(
             f"{source}: name the pipeline in Python, {source.with_suffix('.py')}; the YAML is what gets written"
@@ -97,5 +99,5 @@ def _all(root: Path) -> list[Path]:
 
 def _shown(file: Path) -> str:
     """Relative to the working directory if it lies below it."""
-    here = Path.cwd()
+    here = Path.cwd().resolve()
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
+from penstock.compile.client import dump
 from penstock.compile.nodes import Nodes, compute_name
 from penstock.compile.place import RefusedError, Target
 from penstock.compile.ports import input_values, output_values, port_definitions
@@ -17,6 +20,7 @@ _SETTINGS = (
     "on_init",
     "on_finalize",
 )
+_PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.]+)\s*\}\}")
 
 
 def job_document(job: Any, target: Target) -> dict[str, Any]:
@@ -24,12 +28,12 @@ def job_document(job: Any, target: Target) -> dict[str, Any]:
 
     Raises RefusedError for what job YAML cannot say.
     """
-    dumped = job._to_dict()
+    dumped = dump(job)
     document: dict[str, Any] = {"$schema": f"{_SCHEMAS}pipelineJob.schema.json", "type": "pipeline", "name": job.name}
     document |= {
         "display_name": job.display_name,
         "experiment_name": job.experiment_name,
-        "description": job.description,
+        "description": described(job.description),
         "tags": dict(job.tags or {}),
         "properties": dict(job.properties or {}),
         "compute": compute_name(job.compute),
@@ -40,7 +44,7 @@ def job_document(job: Any, target: Target) -> dict[str, Any]:
         "outputs": output_values(job._build_outputs(), "") or None,
     }
     if isinstance(job.component, str):
-        document["component"] = job.component
+        document["component"] = dumped["component"]
     else:
         document["jobs"] = graph(job.component, target, "")
         _refuse_unset_inputs(document)
@@ -62,13 +66,18 @@ def component_document(component: Any, target: Target, where: str) -> dict[str, 
             "name": component.name,
             "version": component.version or "1",
             "display_name": component.display_name,
-            "description": component.description,
+            "description": described(component.description),
             "tags": dict(component.tags or {}),
             "inputs": port_definitions(component.inputs, f"{where}.inputs"),
             "outputs": port_definitions(component.outputs, f"{where}.outputs"),
             "jobs": graph(component, target, f"{where}."),
         }
     )
+
+
+def described(description: str | None) -> str | None:
+    """A description, which may be a docstring: without the indentation that newer versions of Python leave out."""
+    return inspect.cleandoc(description) if description else None
 
 
 def _settings(job: Any, dumped: dict[str, Any]) -> dict[str, Any]:
@@ -86,11 +95,10 @@ def _refuse_unset_inputs(document: dict[str, Any]) -> None:
     """A job YAML has no way to declare an input without a value, so nothing may be bound to one."""
     for name, node in document["jobs"].items():
         for port, value in node.get("inputs", {}).items():
-            bound = value["path"] if isinstance(value, dict) else value
-            if not isinstance(bound, str) or not bound.startswith("${{parent.inputs."):
-                continue
-            source = bound.removeprefix("${{parent.inputs.").removesuffix("}}")
-            if source not in document["inputs"]:
+            text = str(value.get("path", "")) if isinstance(value, dict) else str(value)
+            for source in _PARENT_INPUT.findall(text):
+                if source in document["inputs"]:
+                    continue
                 raise RefusedError(
                     f"jobs.{name}.inputs.{port} is bound to the pipeline's input {source!r}, which has no value, and "
                     f"a job YAML cannot declare an input without one. Give {source!r} a value or a default; or do not "

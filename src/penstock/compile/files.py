@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from penstock.compile.client import ask, quiet
 from penstock.compile.document import job_document
 from penstock.compile.place import RefusedError, Target
 from penstock.compile.rest import body, differences
-from penstock.compile.source import load_pipeline, quiet
+from penstock.compile.source import load_pipeline, working_in
 from penstock.compile.text import to_text
 from penstock.errors import DefinitionError
 
@@ -60,13 +61,11 @@ def compile_pipeline(source: Path, root: Path, shown: str) -> Compiled:
     Raises:
         DefinitionError: the file cannot be imported, its pipeline is wrong, or job YAML cannot say what it says.
     """
-    with quiet() as warnings:
-        job = load_pipeline(source, shown)
-        target = Target(source, root)
+    with quiet() as warnings, working_in(source.parent):
+        job, target = load_pipeline(source, shown), Target(source, root)
         try:
             document = job_document(job, target)
-            _refuse_invalid(job)
-            sent = body(job, source.parent)
+            sent = ask(lambda: body(job, source.parent))
         except RefusedError as refused:
             raise DefinitionError(f"{shown}: {refused}") from None
     comment = _comment(source)
@@ -86,10 +85,7 @@ def compare(compiled: Compiled) -> list[Outcome]:
             outcomes.append(Outcome(folder / name, "stale", _diff(found, text, name)))
         else:
             outcomes.append(Outcome(folder / name, "current"))
-    for file in sorted(folder.glob(f"{compiled.source.stem}.*.component.yml")):
-        if file.name not in compiled.files and (_read(file) or "").startswith(f"# {_comment(compiled.source)}\n"):
-            outcomes.append(Outcome(file, "left over"))
-    return outcomes
+    return outcomes + [Outcome(file, "left over") for file in _left_over(compiled)]
 
 
 def write(compiled: Compiled, shown: str) -> list[Outcome]:
@@ -107,43 +103,47 @@ def write(compiled: Compiled, shown: str) -> list[Outcome]:
         for file, text in before.items():
             _replace(file, text)
         raise
-    done: dict[Status, Status] = {
-        "missing": "written",
-        "stale": "written",
-        "left over": "removed",
-        "current": "current",
-    }
-    return [Outcome(outcome.file, done[outcome.status]) for outcome in outcomes]
+    done: dict[Status, Status] = {"missing": "written", "stale": "written", "left over": "removed"}
+    return [Outcome(outcome.file, done.get(outcome.status, outcome.status)) for outcome in outcomes]
 
 
 def verify(compiled: Compiled, shown: str) -> None:
-    """Load the YAML from disk and compare what Azure's client would send for it and for the pipeline in Python.
+    """Load the YAML from disk, validate it, and compare what Azure's client would send for it and for the Python.
 
-    Raises DefinitionError, naming the first place, if the two differ: the file would lose something.
+    Raises DefinitionError, naming the place, if the two differ (the YAML would lose something) or it is not valid.
     """
     from azure.ai.ml import load_job
 
     folder = compiled.source.parent
     with quiet():
         try:
-            loaded = body(load_job(folder / [*compiled.files][-1]), folder)
-        except Exception as error:  # noqa: BLE001 - the client raises many types, and TypeError for some bad input
-            raise DefinitionError(f"{shown}: Azure's client does not accept the compiled YAML: {error}") from None
+            job = ask(lambda: load_job(folder / [*compiled.files][-1]))
+            loaded = ask(lambda: body(job, folder))
+            ask(lambda: _refuse_invalid(job))  # last, since it writes into what it looks at
+        except RefusedError as refused:
+            raise DefinitionError(f"{shown}, compiled: {refused}") from None
     for path, ours, theirs in differences(compiled.body, loaded):
-        place = path.removeprefix("properties.")
         raise DefinitionError(
-            f"{shown}: {place} cannot be said in job YAML: the client would send {_short(ours)} for the pipeline in Python, "
-            f"and {_short(theirs)} for the compiled file. Say it in the component, or leave it out"
+            f"{shown}: job YAML cannot say {path.removeprefix('properties.')}: Azure's client would send "
+            f"{_short(ours)} for the Python, and {_short(theirs)} for the YAML. Say it another way, or leave it out"
         )
+
+
+def _left_over(compiled: Compiled) -> list[Path]:
+    """Nested components that an earlier state of the pipeline compiled to."""
+    mark = f"# {_comment(compiled.source)}\n"
+    others = sorted(compiled.source.parent.glob(f"{compiled.source.stem}.*.component.yml"))
+    return [file for file in others if file.name not in compiled.files and (_read(file) or "").startswith(mark)]
 
 
 def _refuse_invalid(job: Any) -> None:
     result = job._validate()
     if not result.passed:
-        lines = [f"{path.replace('*', 'pipeline')}: {message}" for path, message in result.error_messages.items()]
-        raise RefusedError(
-            "\n  ".join(lines) if len(lines) == 1 else "\n  ".join(["the pipeline is not valid", *lines])
-        )
+        raise RefusedError("\n  ".join(_finding(path, message) for path, message in result.error_messages.items()))
+
+
+def _finding(path: str, message: str) -> str:
+    return message if path == "*" else f"{path}: {message}"
 
 
 def _comment(source: Path) -> str:
@@ -156,9 +156,8 @@ def _short(value: Any) -> str:
 
 
 def _diff(found: str, wanted: str, name: str) -> str:
-    lines = list(
-        difflib.unified_diff(found.splitlines(), wanted.splitlines(), name, f"{name} (compiled)", lineterm="", n=1)
-    )
+    old, new = found.splitlines(), wanted.splitlines()
+    lines = list(difflib.unified_diff(old, new, name, f"{name} (compiled)", lineterm="", n=1))
     more = [f"... {len(lines) - _DIFF_LINES} more lines"] if len(lines) > _DIFF_LINES else []
     return "\n".join([*lines[:_DIFF_LINES], *more])
 

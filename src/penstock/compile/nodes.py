@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from penstock.compile.client import dump
 from penstock.compile.place import RefusedError, Target
 from penstock.compile.ports import input_values, output_values
 
@@ -74,11 +75,11 @@ class Nodes:
     def _check_unchanged(self, component: Any, source: Path, where: str) -> Any:
         from azure.ai.ml import load_component
 
-        resolved = source.resolve()
+        resolved = (self._target.folder / source).resolve()
         if resolved not in self._pristine:
             self._pristine[resolved] = load_component(resolved)
         pristine = self._pristine[resolved]
-        changed = _changed(component._to_dict(), pristine._to_dict())
+        changed = _changed(dump(component), dump(pristine))
         # `set_resources` of a command node writes the node's resources into the component too
         changed = [key for key in changed if not (key == "resources" and component.type == "command")]
         if changed:
@@ -89,17 +90,25 @@ class Nodes:
         return pristine
 
     def _settings(self, node: Any, pristine: Any, where: str) -> dict[str, Any]:
-        dumped = {key: value for key, value in node._to_dict().items() if key not in _ELSEWHERE}
+        dumped = {key: value for key, value in dump(node).items() if key not in _ELSEWHERE}
         if "environment" in dumped:
             raise RefusedError(
                 f"{where}: Azure's client ignores the environment of a node; set it in the component.yml, or write a "
                 "second component"
             )
-        inherited = _bare_node(node, pristine)._to_dict() if pristine is not None else {}
+        inherited = dump(_bare_node(node, pristine)) if pristine is not None else {}
         own = {key: value for key, value in dumped.items() if inherited.get(key) != value}
         if "compute" in own:
             own["compute"] = compute_name(own["compute"])
-        return dict(sorted(own.items()))
+        return {key: _type_first(value) for key, value in sorted(own.items())}
+
+
+def _type_first(value: Any) -> Any:
+    """Mappings with their `type` first, as people write them."""
+    if not isinstance(value, dict):
+        return value
+    ordered = {key: value[key] for key in ("type", *value) if key in value}
+    return {key: _type_first(item) for key, item in ordered.items()}
 
 
 def compute_name(compute: str | None) -> str | None:

@@ -40,6 +40,8 @@ class Target:
         """`path` relative to the compiled file, with slashes. Raises RefusedError if it lies outside of the project."""
         absolute = Path(os.path.normpath(self.folder / path))
         if not absolute.is_relative_to(self.root):
+            absolute = absolute.resolve()  # through a symbolic link into the project, perhaps
+        if not absolute.is_relative_to(self.root):
             raise RefusedError(
                 f"{where}: {absolute} lies outside of the project {self.root}, so no other machine has it; "
                 "move it into the project, or name an asset (azureml:name:version) or a URI"

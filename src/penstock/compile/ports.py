@@ -28,7 +28,9 @@ def _input_value(value: Any, target: Target, where: str) -> Any:
     from azure.ai.ml import Input
 
     if isinstance(value, Enum):
-        value = value.value
+        raise RefusedError(
+            f"{where}: Azure's client would send {str(value)!r} for this enum; give its value, {value.value!r}"
+        )
     if isinstance(value, bool | int | float | str):
         return value
     if not isinstance(value, Input):

@@ -10,11 +10,15 @@ nature is taken out first:
 - the prefix `azureml:` of a name, which the client strips from YAML and leaves in Python;
 - `resources` of a command component: those of the node override them, and the client's `set_resources` writes the
   node's into the component as well;
-- the description of an output, which is the component's: YAML has no key for it.
+- the description of an output, which is the component's: YAML has no key for it;
+- the indentation of a description that was a docstring;
+- a node's name, which is its key in `jobs` and also a field only if the decorator made the pipeline;
+- upper and lower case of a machine's size, which the client lowers in some kinds of YAML.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -79,6 +83,12 @@ def _field(key: str, value: Any, folder: Path) -> Any:
         return _unprefixed(value)
     if key in ("code", "uri") and isinstance(value, str):
         return _location(value, folder)
+    if key == "description" and isinstance(value, str):
+        return inspect.cleandoc(value)
+    if key == "instance_type" and isinstance(value, str):
+        return value.lower()
+    if key == "jobs" and isinstance(value, dict):
+        value = {name: {**node, "name": name} for name, node in value.items()}
     if key == "outputs" and isinstance(value, dict):
         value = {name: _undescribed(port) for name, port in value.items()}
     return _comparable(value, folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
 import os
 import sys
 import traceback
@@ -15,56 +14,27 @@ from typing import Any
 
 from penstock.errors import DefinitionError
 
-# What azure-ai-ml logs at every use, whatever the user does.
-_NOISE = ("This is an experimental", "will not be used for anonymous registration")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[list[str]]:
-    """Keep azure-ai-ml's log off the terminal; gives the list of its warnings that mean something."""
-    import azure.ai.ml  # noqa: F401 - gives its logger a handler of its own, which is the one to replace
-
-    warnings: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            message = record.getMessage()
-            if not any(noise in message for noise in _NOISE) and message not in warnings:
-                warnings.append(message)
-
-    logger = logging.getLogger("azure.ai.ml")
-    handlers, logger.handlers = logger.handlers, [Collector(logging.WARNING)]
-    try:
-        yield warnings
-    finally:
-        logger.handlers = handlers
-
 
 def load_pipeline(source: Path, shown: str) -> Any:
     """The one azure-ai-ml PipelineJob that the module at `source` (absolute) holds at its top level.
 
-    The file is imported afresh, with its own folder as working directory and first on the import path, so that what it
-    means does not depend on where the command is called. What it prints goes to stderr. `shown` names it in messages.
+    What the file prints goes to stderr. `shown` names it in messages. To be called inside `working_in`.
 
     Raises DefinitionError if it cannot be imported, or if it holds no such object or several.
     """
     from azure.ai.ml.entities import PipelineJob
 
     module = _import(source, shown)
-    jobs = {
-        id(value): (name, value) for name, value in reversed(vars(module).items()) if isinstance(value, PipelineJob)
-    }
-    if not jobs:
+    found = {name: value for name, value in vars(module).items() if isinstance(value, PipelineJob)}
+    if not found:
         raise DefinitionError(
-            f"{shown}: there is no pipeline job at the top level of the file. Call the function under @pipeline there, and "
-            "keep what it returns: job = my_pipeline(data=Input(...))"
+            f"{shown}: there is no pipeline job at the top level of the file. Call the function under @pipeline there, "
+            "and keep what it returns: job = my_pipeline(data=Input(...))"
         )
-    if len(jobs) > 1:
-        names = ", ".join(name for name, _ in reversed(jobs.values()))
-        raise DefinitionError(
-            f"{shown}: there are {len(jobs)} pipeline jobs ({names}); one file compiles to one job, so keep one"
-        )
-    return next(iter(jobs.values()))[1]
+    if len({id(job) for job in found.values()}) > 1:
+        names = ", ".join(found)
+        raise DefinitionError(f"{shown}: there are several pipeline jobs ({names}); a file holds one, so keep one")
+    return next(iter(found.values()))
 
 
 def _import(source: Path, shown: str) -> ModuleType:
@@ -73,7 +43,7 @@ def _import(source: Path, shown: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise DefinitionError(f"{shown}: not a Python file; name pipelines/X.py")
     module = importlib.util.module_from_spec(spec)
-    with _as_own_folder(source.parent), contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr):
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
@@ -85,8 +55,11 @@ def _import(source: Path, shown: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _as_own_folder(folder: Path) -> Iterator[None]:
-    """Work in `folder`, import from it, and leave no trace of either: no byte code, no module that came from there."""
+def working_in(folder: Path) -> Iterator[None]:
+    """Work in `folder` and import from it, so that nothing depends on where the command is called.
+
+    No trace is left: no byte code, no module that came from there.
+    """
     before, known, path, no_bytecode = Path.cwd(), set(sys.modules), list(sys.path), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True

@@ -1,8 +1,8 @@
 """YAML text that is the same on every machine and means the same to every reader.
 
-Keys keep their order, nothing is wrapped, lists and mappings stand in block style. A text that any YAML version would read
-as something else (a number, a truth value, null, a date) is quoted; YAML 1.1, which PyYAML and azure-ai-ml speak, and 1.2
-disagree about what that is.
+Keys keep their order, nothing is wrapped, lists and mappings stand in block style. A text that any YAML version would
+read as something else (a number, a truth value, null, a date) is quoted; YAML 1.1, which PyYAML and azure-ai-ml speak,
+and 1.2 disagree about what that is.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import yaml
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "~", ""}
-# Whatever starts like a number of YAML 1.1 or 1.2, a date included: quoting more than needed does no harm.
-_NUMBER_LIKE = re.compile(r"[-+]?(\.?\d|\.(inf|nan)$)", re.IGNORECASE)
+# Numbers and times of YAML 1.1 and 1.2, and what is close to one: quoting more than needed does no harm.
+_NUMBER_LIKE = re.compile(r"[-+]?(\.(inf|nan)|(0[xob])?\.?\d[\da-f_.,:+\-tz ]*)", re.IGNORECASE)
 
 
 class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml's signature
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
@@ -27,7 +27,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = None
-    if value.lower() in _WORDS or _NUMBER_LIKE.match(value):
+    if value.lower() in _WORDS or _NUMBER_LIKE.fullmatch(value):
         style = '"'
     elif "\n" in value and _fits_block(value):
         style = "|"
@@ -35,7 +35,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def _fits_block(value: str) -> bool:
-    """Whether a literal block keeps the text: no blanks at line ends, no leading blank, nothing that needs an escape."""
+    """Whether a literal block keeps the text: no blanks at line ends, nothing that needs an escape."""
     return all(line.isprintable() and line == line.rstrip() for line in value.split("\n"))
 
 

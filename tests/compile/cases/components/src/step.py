@@ -1,0 +1,1 @@
+print("never run: the cases are compiled only")
