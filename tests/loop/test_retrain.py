@@ -1,0 +1,182 @@
+"""What a person sees of the loop: accept, reject, a better candidate, a stale decision, two at once, cancel."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from mlflow import MlflowClient
+from retraining import JOB, ROOT, STEPS, Retrained, champion, versions
+
+pytestmark = pytest.mark.loop
+PENSTOCK = Path(sys.executable).with_name("penstock")
+BETTER = ("inputs.estimator=LinearRegression",)
+
+
+def test_accept_then_reject_then_a_better_candidate(
+    retrain: Callable[..., Retrained], registry: MlflowClient, workspace: Path
+) -> None:
+    first = retrain()
+    assert first.code == 0, first.stderr
+    assert list(first.statuses) == STEPS
+    assert set(first.statuses.values()) == {"completed"}
+    assert first.decision["verdict"] == "accept"
+    assert champion(registry, "diabetes") == "1"
+    package = Path(first.summary["outputs"]["package"])
+    manifest = json.loads((package / "manifest.json").read_text())
+    assert (package / "score.py").is_file()
+    assert (package / "model").is_dir()
+    assert manifest["model"] == {"name": "diabetes", "version": "1"}
+    assert list(workspace.rglob("manifest.json")) == [package / "manifest.json"]
+
+    second = retrain()
+    assert second.code == 0, second.stderr
+    assert set(second.statuses.values()) == {"completed"}
+    assert second.decision["verdict"] == "reject"
+    assert second.decision["champion"] == {"name": "diabetes", "version": "1"}
+    assert "champion" in " ".join(second.decision["reasons"])
+    for node, port in (("register", "registration"), ("package", "package")):
+        files = {path.name for path in second.output(node, port).iterdir()}
+        assert files == {"skipped.json", "lineage.json"}
+        reason = json.loads((second.output(node, port) / "skipped.json").read_text())["reason"]
+        assert reason
+        assert reason in second.log(node)
+    assert list(versions(registry, "diabetes")) == ["1"]
+
+    third = retrain(*BETTER)
+    assert third.code == 0, third.stderr
+    assert third.decision["verdict"] == "accept", third.decision
+    tags = versions(registry, "diabetes")
+    assert set(tags) == {"1", "2"}
+    assert champion(registry, "diabetes") == "2"
+    assert [number for number, found in tags.items() if found.get("role") == "champion"] == ["2"]
+    check_lineage(third, tags["2"])
+
+
+def check_lineage(run: Retrained, tags: dict[str, str]) -> None:
+    """From the version back to everything that made it."""
+    lineage = json.loads((run.output("register", "registration") / "lineage.json").read_text())
+    assert list(lineage["steps"]) == sorted(["validate_data", "split_data", "train", "evaluate", "register"])
+    report = json.loads((run.output("validate_data", "report") / "report.json").read_text())
+    data = lineage["steps"]["validate_data"]["inputs"]["data"]
+    assert data == lineage["steps"]["split_data"]["inputs"]["data"]
+    text = json.dumps(tags)
+    assert data in text, "the digest of the data"
+    assert report["suite"]["digest"] in text
+    assert {step["root_run_id"] for step in lineage["steps"].values()} == {run.summary["run"]}
+    assert len({step["run_id"] for step in lineage["steps"].values()}) == 5
+    for name in ("validate_data", "split_data", "train", "evaluate"):
+        version = yaml.safe_load((ROOT / "components" / name / "component.yml").read_text())["version"]
+        assert lineage["steps"][name]["version"] == version
+        assert name in text
+
+
+def test_text_ends_in_a_table_metrics_verdict_and_the_package(penstock: Callable[..., Any]) -> None:
+    ended = penstock("run", JOB)
+    assert ended.code == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:7]] == STEPS
+    assert all(line.split()[1] == "completed" and line.split()[3] == "s" for line in lines[1:7])
+    assert any("rmse" in line for line in lines)
+    assert any(line.startswith("VERDICT") and "accept" in line for line in lines)
+    assert any(line.startswith("package ") for line in lines)
+
+
+REGISTER_AGAIN = """
+type: pipeline
+jobs:
+  register:
+    type: command
+    component: {component}
+    inputs:
+      model: {{type: mlflow_model, path: {model}}}
+      decision: {{type: uri_folder, path: {decision}}}
+      model_name: diabetes
+"""
+
+
+def test_a_decision_gone_stale_is_refused(
+    retrain: Callable[..., Retrained], registry: MlflowClient, tmp_path: Path
+) -> None:
+    """Between evaluate and register another run has put its own model in the champion's place."""
+    first = retrain()
+    registry.set_registered_model_tag("diabetes", "champion", "7")
+    job = tmp_path / "again.yml"
+    job.write_text(
+        REGISTER_AGAIN.format(
+            component=ROOT / "components" / "register" / "component.yml",
+            model=first.output("train", "model"),
+            decision=first.output("evaluate", "decision"),
+        )
+    )
+    again = retrain(job=job)
+    assert again.code == 1
+    assert again.statuses == {"register": "failed"}
+    assert "the decision is stale" in again.stderr
+    assert "evaluate again" in again.stderr
+    assert list(versions(registry, "diabetes")) == ["1"]
+    assert champion(registry, "diabetes") == "7"
+
+
+def test_two_runs_at_once_leave_one_champion(workspace: Path, registry: MlflowClient) -> None:
+    line = [str(PENSTOCK), "run", str(JOB), "--workspace", str(workspace), "--format", "json"]
+    processes = [
+        subprocess.Popen([*line, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for more in ([], ["--set", BETTER[0]])
+    ]
+    ended = [process.communicate(timeout=300) for process in processes]
+    runs = [Retrained(p.returncode, err, json.loads(out)) for p, (out, err) in zip(processes, ended, strict=True)]
+    tags = versions(registry, "diabetes")
+    holder = champion(registry, "diabetes")
+    assert [number for number, found in tags.items() if found.get("role") == "champion"] == [holder]
+    made = 0
+    for run in runs:
+        if run.code == 0:
+            made += run.decision["verdict"] == "accept"
+            continue
+        assert run.code == 1
+        assert run.statuses["register"] == "failed"
+        assert "the decision is stale" in run.stderr
+    assert made == len(tags) >= 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cancel_in_the_middle_of_train(
+    workspace: Path, registry: MlflowClient, retrain: Callable[..., Retrained], number: int
+) -> None:
+    slow = ["--set", "inputs.estimator=RandomForestRegressor", "--set", 'inputs.parameters={"n_estimators": 1000000}']
+    line = [str(PENSTOCK), "run", str(JOB), "--workspace", str(workspace), "--format", "json", *slow]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "train: started" not in process.stderr.readline():
+        assert process.poll() is None
+    [run] = (workspace / "runs").iterdir()
+    time.sleep(1)  # somewhere in the middle; where exactly must not matter
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    os.kill(process.pid, number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    cancelled = Retrained(130, "", json.loads(out))
+    assert cancelled.summary["status"] == "canceled"
+    assert cancelled.statuses == {
+        "validate_data": "completed",
+        "split_data": "completed",
+        **dict.fromkeys(["train", "evaluate", "register", "package"], "canceled"),
+    }
+    assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert not (run / "nodes" / "train" / "outputs").exists()
+    assert registry.search_registered_models() == []
+    after = retrain()
+    assert after.code == 0, after.stderr
+    assert champion(registry, "diabetes") == "1"

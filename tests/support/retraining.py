@@ -1,0 +1,48 @@
+"""The retraining loop as tests see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).parents[2]
+JOB = ROOT / "pipelines" / "retrain_diabetes.yml"
+STEPS = ["validate_data", "split_data", "train", "evaluate", "register", "package"]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finished run of the loop."""
+
+    code: int
+    stderr: str
+    summary: dict[str, Any]
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {node["name"]: node["status"] for node in self.summary["nodes"]}
+
+    def output(self, node: str, port: str) -> Path:
+        [found] = [n for n in self.summary["nodes"] if n["name"] == node]
+        return Path(found["outputs"][port])
+
+    def log(self, node: str) -> str:
+        [found] = [n for n in self.summary["nodes"] if n["name"] == node]
+        return Path(found["log"]).read_text()
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        return json.loads((self.output("evaluate", "decision") / "decision.json").read_text())
+
+
+def versions(registry: MlflowClient, name: str) -> dict[str, dict[str, str]]:
+    """The tags of each version of a registered model."""
+    return {found.version: found.tags for found in registry.search_model_versions(f"name = '{name}'")}
+
+
+def champion(registry: MlflowClient, name: str) -> str | None:
+    return registry.get_registered_model(name).tags.get("champion")
