@@ -1,0 +1,110 @@
+"""Scores a model on the held-out rows: the candidate from its folder, the champion from the registry."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from criteria import Criterion
+from penstock_steps import lineage, metrics, registry
+from penstock_steps.arguments import unknown_columns
+from penstock_steps.errors import StepError
+from penstock_steps.lineage import StepRecord
+from penstock_steps.model_input import as_model_input
+from penstock_steps.models import input_columns, load_estimator, training_rows
+from penstock_steps.registry import Champion
+from penstock_steps.rows import row_hashes
+from penstock_steps.tables import read_table
+from penstock_steps.target import target_values
+from verdict import Scores
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows that both models are scored on: the table, its target, and what is to be predicted."""
+
+    table: pd.DataFrame
+    truth: metrics.Values
+    target: str
+    task: metrics.Task
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model on the held-out rows: its predictions, its scores, and how many of the rows it was trained on."""
+
+    predictions: metrics.Predictions
+    scores: Scores
+    rows_trained_on: int | None
+
+
+class UnscorableError(Exception):
+    """A model cannot be scored on the held-out rows; the message says why."""
+
+
+def held_out(folder: Path, target: str, task: metrics.Task) -> HeldOut:
+    """The held-out rows. Raises StepError if there are none, or the target is not there or does not fit the task."""
+    table = read_table(folder)
+    problems = unknown_columns([target], [str(name) for name in table.columns], "--target")
+    if problems:
+        raise StepError(problems[0])
+    if table.empty:
+        raise StepError(f"{folder} holds no rows to score on; raise the split's test_fraction")
+    return HeldOut(table, target_values(table[target], task)[0], target, task)
+
+
+def score(model: Path, rows: HeldOut, criteria: Sequence[Criterion]) -> Scored:
+    """Load the model in a folder and score it. Raises UnscorableError if it cannot be loaded or cannot predict."""
+    try:
+        estimator = load_estimator(model)
+        predictions = metrics.predict(estimator, as_model_input(rows.table, input_columns(model)))
+    except StepError as error:
+        raise UnscorableError(str(error)) from None
+    except Exception as error:  # noqa: BLE001  (a model that was made elsewhere can raise anything)
+        raise UnscorableError(f"it fails to predict ({type(error).__name__}: {error})") from None
+    values, problems = {}, {}
+    for criterion in criteria:
+        name = criterion.metric.name
+        try:
+            values[name] = metrics.value(criterion.metric, rows.truth, predictions)
+        except metrics.MetricError as error:
+            problems[name] = str(error)
+    trained_on = training_rows(model)
+    seen = None if trained_on is None else int(np.isin(row_hashes(rows.table), trained_on).sum())
+    return Scored(predictions, Scores(values, problems), seen)
+
+
+def score_champion(
+    name: str, rows: HeldOut, criteria: Sequence[Criterion]
+) -> tuple[Champion | None, Scored | str | None]:
+    """The champion of the registered model and its scores, or why it has none; None twice without a champion.
+
+    Raises StepError if the registry cannot be read at all: then nobody knows whether there is a champion.
+    """
+    client = registry.connect()
+    champion = registry.find_champion(client, name)
+    if champion is None:
+        return None, None
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            folder = registry.download(client, champion, Path(scratch))
+            check_purpose(lineage.read(folder).steps, rows, "it")
+            return champion, score(folder, rows, criteria)
+        except (StepError, UnscorableError) as error:
+            return champion, str(error)
+
+
+def check_purpose(steps: Mapping[str, StepRecord], rows: HeldOut, who: str) -> None:
+    """Raises StepError if the model whose lineage is `steps` was trained for another target or task."""
+    train = steps.get("train")
+    made_for = (train.parameters.get("target"), train.parameters.get("task")) if train else (None, None)
+    if made_for != (rows.target, rows.task):
+        raise StepError(
+            f"{who} was trained for {made_for[1]} of {made_for[0]!r}, here {rows.task} of {rows.target!r} is asked; "
+            "give train and evaluate the same target and task, and each target a registered model of its own"
+        )
