@@ -122,3 +122,14 @@ def test_a_terminal_sees_the_nodes_move(tmp_path: Path) -> None:
 def test_no_color_is_respected(tmp_path: Path, penstock: Callable[..., Any]) -> None:
     ended = penstock("run", CASES / "chain" / "pipeline.yml")
     assert "\x1b" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("name", ["../../up", "2024 run: über", "x" * 500])
+def test_any_job_name_makes_a_run_folder_in_the_workspace(
+    name: str, tmp_path: Path, penstock: Callable[..., Any], workspace: Path
+) -> None:
+    job = tmp_path / "2024-job.yml"
+    job.write_text(f"type: command\nname: '{name}'\ncommand: echo\nenvironment: azureml:any:1\n")
+    ended = penstock("run", job)
+    assert ended.code == 0, ended.stderr
+    assert len(list((workspace / "runs").iterdir())) == 1

@@ -81,7 +81,7 @@ def described(description: str | None) -> str | None:
 
 
 def _settings(job: Any, dumped: dict[str, Any]) -> dict[str, Any]:
-    unknown = [key for key in dumped if key not in _SETTINGS]
+    unknown = [key for key in (*job.settings._get_attrs(), *dumped) if key not in _SETTINGS]
     if unknown:
         raise RefusedError(f"settings.{unknown[0]}: there is no such setting; there are {', '.join(_SETTINGS)}")
     stated = {key: dumped.get(key) for key in _SETTINGS}

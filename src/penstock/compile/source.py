@@ -71,9 +71,14 @@ def working_in(folder: Path) -> Iterator[None]:
         sys.path[:] = path
         sys.dont_write_bytecode = no_bytecode
         for name in set(sys.modules) - known:
-            origin = getattr(sys.modules[name], "__file__", None)
-            if origin and Path(origin).parent == folder:
+            if _comes_from(folder, sys.modules[name]):
                 del sys.modules[name]
+
+
+def _comes_from(folder: Path, module: ModuleType) -> bool:
+    """Whether the user wrote it: it lies below the folder, and not in an environment that happens to do so as well."""
+    origin = Path(getattr(module, "__file__", None) or "/")
+    return origin.is_relative_to(folder) and "site-packages" not in origin.parts
 
 
 def _told(error: BaseException, source: Path, shown: str) -> str:

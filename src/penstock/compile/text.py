@@ -26,17 +26,14 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    lines = value.split("\n")
     style = None
-    if value.lower() in _WORDS or _NUMBER_LIKE.fullmatch(value):
+    if value.lower() in _WORDS or _NUMBER_LIKE.fullmatch(value) or not all(map(str.isprintable, lines)):
         style = '"'
-    elif "\n" in value and _fits_block(value):
-        style = "|"
+    elif len(lines) > 1:
+        keeps_blanks = all(line == line.rstrip() for line in lines)
+        style = "|" if keeps_blanks else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-def _fits_block(value: str) -> bool:
-    """Whether a literal block keeps the text: no blanks at line ends, nothing that needs an escape."""
-    return all(line.isprintable() and line == line.rstrip() for line in value.split("\n"))
 
 
 _Dumper.add_representer(str, _text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from penstock.spec.expression import Template, parse_template
@@ -58,7 +59,7 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
 
 
 def _single_job(root: Mapping, folder: Path, name: str) -> PipelineJob:
-    node = _node("".join(c if c.isalnum() or c == "_" else "_" for c in name.lower()), root, folder, root.place)
+    node = _node(re.sub(r"[^a-z_0-9]|^(?=[0-9])", "_", name.lower()), root, folder, root.place)
     return PipelineJob(
         name=name,
         experiment_name=root.text("experiment_name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,10 @@ class Disk:
     """Implements `penstock.spec.files.Files`."""
 
     def is_file(self, path: Path) -> bool:
-        return path.is_file()
+        return os.path.isfile(path)  # False also for a path that cannot exist (too long, a null byte)
 
     def is_dir(self, path: Path) -> bool:
-        return path.is_dir()
+        return os.path.isdir(path)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Workspace:
     def new_run(self, job: str) -> RunFolder:
         """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        name = f"{job}-{stamp}-{secrets.token_hex(3)}"
+        name = f"{re.sub(r'[^A-Za-z0-9_-]+', '_', job)[:60]}-{stamp}-{secrets.token_hex(3)}"
         folder = self.root / "runs" / name
         try:
             folder.mkdir(parents=True)

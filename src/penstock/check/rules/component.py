@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from penstock.check.rule import Subject, Told, rule
@@ -49,3 +50,16 @@ def bare_optional(subject: Subject) -> Iterator[Told]:
             if port is not None and port.optional and port.default is None:
                 message = f"{component.name}: {reference} is optional but stands outside $[[ ]] in the command."
                 yield Told(message, reference.place, f"Write $[[--{port.name} {reference}]].")
+
+
+_PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@rule("PS304", "A port name that is no identifier")
+def odd_port_name(subject: Subject) -> Iterator[Told]:
+    for component in subject.components():
+        for kind, ports in (("input", component.inputs), ("output", component.outputs)):
+            for port in ports.values():
+                if not all(_PORT_NAME.fullmatch(part) for part in port.name.split(".")):
+                    fix = "Use letters, digits and underscores."
+                    yield Told(f"{component.name}: '{port.name}' cannot be the name of an {kind}.", port.place, fix)

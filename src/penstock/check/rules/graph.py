@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from penstock.check.rule import Subject, Told, rule
@@ -59,6 +60,21 @@ def unbound_output(subject: Subject) -> Iterator[Told]:
     for output in subject.graph.bad_outputs:
         message = f"no node writes the pipeline output '{output.name}'."
         yield Told(message, output.place, f"Bind an output of a node to it: ${{{{parent.outputs.{output.name}}}}}.")
+
+
+_NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@rule("PS107", "A node name that is no lower-case identifier")
+def odd_node_name(subject: Subject) -> Iterator[Told]:
+    graph = subject.graph
+    for job in (
+        *graph.job.jobs.values(),
+        *(job for outer in graph.composites for job in outer.component.jobs.values()),
+    ):
+        if not _NODE_NAME.fullmatch(job.name):
+            fix = "Use lower-case letters, digits and underscores; begin with a letter or an underscore."
+            yield Told(f"'{job.name}' cannot be the name of a node.", job.place, fix)
 
 
 @rule("PS106", "A node that cannot be part of the graph")
