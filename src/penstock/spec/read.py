@@ -59,7 +59,7 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
 
 
 def _single_job(root: Mapping, folder: Path, name: str) -> PipelineJob:
-    node = _node(re.sub(r"[^a-z_0-9]|^(?=[0-9])", "_", name.lower()), root, folder, root.place)
+    node = _node(re.sub(r"[^a-z_0-9]|^(?=[0-9])", "_", name.lower())[:60], root, folder, root.place)
     return PipelineJob(
         name=name,
         experiment_name=root.text("experiment_name"),
