@@ -14,12 +14,13 @@ _LONGEST = 300  # characters of an observed value
 
 
 def headline(report: Report) -> str:
-    """How much of the suite failed."""
-    counts = report.counts
-    parts = [f"{counts['failed']} failed"] * bool(counts["failed"])
-    parts += [f"{counts['not_evaluated']} could not be evaluated"] * bool(counts["not_evaluated"])
+    """How much of the suite refuses the data, and how much only warns."""
+    unevaluated, warned = report.counts["not_evaluated"], len(report.warnings)
+    failed = report.counts["failed"] - warned
+    parts = [f"{failed} failed"] * bool(failed) + [f"{unevaluated} could not be evaluated"] * bool(unevaluated)
+    aside = f", besides {count(warned, 'warning')}" * bool(warned)
     return (
-        f"the data gate refuses the data: of {count(len(report.results), 'check')} {' and '.join(parts)} "
+        f"the data gate refuses the data: of {count(len(report.results), 'check')} {' and '.join(parts)}{aside} "
         f"(suite {report.suite_name!r}, fail_on {report.policy.fail_on})"
     )
 
@@ -44,9 +45,10 @@ def problems(results: Sequence[Result]) -> list[str]:
 def finding(result: Result, details: Mapping[str, Any] | None) -> str:
     """What was found instead of what a failed result asked for."""
     parts = []
+    what = "null" if result.type == "expect_column_values_to_not_be_null" else "unexpected"
     if result.unexpected_count is not None and result.element_count:
         share = 100 * result.unexpected_count / result.element_count
-        parts.append(f"{result.unexpected_count} of {count(result.element_count, 'value')} unexpected ({share:.3g} %)")
+        parts.append(f"{result.unexpected_count} of {count(result.element_count, 'value')} {what} ({share:.3g} %)")
     elif result.unexpected_count is not None:
         parts.append(f"{count(result.unexpected_count, 'value')} unexpected")
     if result.samples:

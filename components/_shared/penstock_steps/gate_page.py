@@ -37,6 +37,7 @@ def render(report: Report) -> str:
     template = environment.from_string((_HERE / "gate_page.html").read_text(encoding="utf-8"))
     return template.render(
         report=report,
+        failed=report.counts["failed"] - len(report.warnings),
         refusing=say.problems(report.refusing),
         warnings=say.problems(report.warnings),
         groups=_groups(report.results),

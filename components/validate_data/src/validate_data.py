@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> None:
     write_report(args.report, report)
     write_page(args.report, report)
     lineage.write(args.report, "report", _record(report, parameters))
+    _print(report)
     if report.verdict == "failed":
         raise StepError(refusal(report))
-    _print(report)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,11 +74,14 @@ def _record(report: Report, parameters: dict[str, Any]) -> lineage.StepRecord:
 
 
 def _print(report: Report) -> None:
-    print(f"Data:  {report.rows} rows, {len(report.columns)} columns, {report.data_digest}")
-    print(f"Suite: {report.suite_name}, {report.suite_digest}")
+    if report.rows is not None:
+        print(f"Data:  {report.rows} rows, {len(report.columns)} columns, {report.data_digest}")
+    if report.suite_name:
+        print(f"Suite: {report.suite_name}, {report.suite_digest}")
     for line in warnings(report):
         print(f"WARNING: {line}")
-    print(f"Passed: {report.counts['passed']} of {len(report.results)} checks")
+    if report.results:
+        print(f"Passed: {report.counts['passed']} of {len(report.results)} checks")
 
 
 if __name__ == "__main__":
