@@ -118,6 +118,14 @@ def signature_inputs(folder: Path) -> list[dict[str, Any]]:
     return columns
 
 
+def python_version(folder: Path) -> str:
+    """The Python that the model was trained with, `3.11`. Raises StepError if the model does not say."""
+    found = _mlmodel(folder).get("flavors", {}).get("python_function", {}).get("python_version")
+    if not found:
+        raise StepError(f"the model in {folder} does not say which Python it was trained with; train it again")
+    return ".".join(str(found).split(".")[:2])
+
+
 def training_rows(folder: Path) -> NDArray[np.uint64] | None:
     """The sorted hashes of the rows that the model was trained on, shape (rows,); None if the folder does not say."""
     import numpy as np

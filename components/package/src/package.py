@@ -1,0 +1,83 @@
+"""On accept, builds the folder that is deployed: model, scoring script, requirements, Dockerfile and manifest."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from contents import write_contents
+from penstock_steps import lineage, registry, tracking
+from penstock_steps.decision import read_decision
+from penstock_steps.errors import StepError, run_step
+from penstock_steps.lineage import Component
+from penstock_steps.manifest import write_manifest
+from penstock_steps.registration import Registration, read_registration
+from penstock_steps.skipped import skipped_reason, write_skipped
+
+COMPONENT = Component("package", "1.0.0")
+
+
+def main() -> None:
+    arguments = _arguments()
+    model = lineage.verify(arguments.model, component="train")
+    judged = lineage.verify(arguments.decision, component="evaluate")
+    registered = lineage.verify(arguments.registration, component="register")
+    decision = read_decision(arguments.decision)
+    if registered.steps["register"].inputs["decision"] != judged.digest:
+        raise StepError(
+            f"{arguments.registration} was made for another decision than {arguments.decision}; "
+            "connect both ports to the same run"
+        )
+    if model.digest != decision.candidate["digest"]:
+        raise StepError(
+            f"{arguments.model} is not the model that was judged: its content digest is {model.digest}, the decision "
+            f"is about {decision.candidate['digest']}; connect model and decision to the same run"
+        )
+    skipped = skipped_reason(arguments.registration)
+    facts = {}
+    if skipped is None:
+        registration = read_registration(arguments.registration)
+        if registration.model_digest != model.digest:
+            raise StepError(
+                f"{arguments.registration} is about the model {registration.model_digest}, {arguments.model} is "
+                f"{model.digest}; connect both ports to the same run"
+            )
+        facts["package_digest"] = _package(arguments.package, arguments.model, registration)
+    else:
+        write_skipped([arguments.package], skipped)
+        print(f"nothing is packaged: {skipped}")
+    own = lineage.record(
+        COMPONENT,
+        inputs={"model": model.digest, "decision": judged.digest, "registration": registered.digest},
+        parameters={},
+        facts=facts,
+    )
+    lineage.write(arguments.package, "package", own, [model, judged, registered])
+
+
+def _package(package: Path, model: Path, registration: Registration) -> str:
+    """Build the package and return its manifest's digest, which is also written to the registry if there is one."""
+    if package.is_dir() and any(package.iterdir()):
+        raise StepError(f"--package {package} is not empty; give a folder that is new or empty")
+    scoring = write_contents(package, model, registration)
+    name, version = registration.model_name, registration.version
+    digest = write_manifest(package, {"name": name, "version": version, "digest": registration.model_digest}, scoring)
+    print(f"package of {name} version {version}: {digest} (the digest of its manifest)")
+    if tracking.has_store():
+        registry.set_version_tag(registry.connect(), name, version, registry.PACKAGE_DIGEST_TAG, digest)
+    else:
+        print(f"{tracking.URI_VARIABLE} is not set: the digest is not written to the model version, keep it yourself")
+    return digest
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="the model that evaluate judged")
+    parser.add_argument("--decision", type=Path, required=True, help="the decision of evaluate")
+    parser.add_argument("--registration", type=Path, required=True, help="the registration of register")
+    parser.add_argument("--package", type=Path, required=True, help="the output folder")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_step(main)
