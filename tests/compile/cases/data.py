@@ -1,4 +1,5 @@
 """Data inputs: local paths relative to the YAML, assets and URIs as they are; modes on inputs and nodes."""
+# ruff: noqa: F841 - a variable's name is its node's
 
 from pathlib import Path
 

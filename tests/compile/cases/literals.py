@@ -1,4 +1,5 @@
 """Values keep their types; texts that look like something else stay texts."""
+# ruff: noqa: F841 - a variable's name is its node's
 
 from enum import Enum
 
@@ -51,6 +52,6 @@ job = literals(
     date_text="2024-01-01",
     exponent="1e5",
     block="two\nlines: {of} text",
-    quotes="it's a \"text\" # with: all - of it",
+    quotes='it\'s a "text" # with: all - of it',
     unicode="größer 🚰",
 )

@@ -8,7 +8,13 @@ GRAPH = load_component("components/graph.yml")
 
 
 @pipeline(display_name="Steps in a row", non_pipeline_inputs=["length"])
-def row(length, data: Input(type="uri_folder"), rate: float = 0.25, label: str = "1", whole: Input(type="integer", optional=True) = None):
+def row(
+    length,
+    data: Input(type="uri_folder"),
+    rate: float = 0.25,
+    label: str = "1",
+    whole: Input(type="integer", optional=True) = None,
+):
     """A chain of steps."""
     first = STEP(data=data, rate=rate, text=label)
     for _ in range(length):

@@ -1,4 +1,4 @@
-"""Components of the workspace and of a registry; bindings inside longer texts; a pipeline made without the decorator."""
+"""Components of the workspace and of a registry; bindings inside longer texts; a pipeline made without @pipeline."""
 
 from azure.ai.ml import Input
 from azure.ai.ml.entities import Command, PipelineJob
@@ -9,7 +9,11 @@ job = PipelineJob(
     jobs={
         "first": Command(
             component="azureml:train:1.2.0",
-            inputs={"data": "${{parent.inputs.data}}", "rate": "${{parent.inputs.rate}}", "file": "${{parent.inputs.data}}/a.csv"},
+            inputs={
+                "data": "${{parent.inputs.data}}",
+                "rate": "${{parent.inputs.rate}}",
+                "file": "${{parent.inputs.data}}/a.csv",
+            },
         ),
         "second": Command(
             component="azureml://registries/azureml/components/score/versions/0.1.0",

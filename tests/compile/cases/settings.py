@@ -1,8 +1,8 @@
 """What a pipeline and its nodes can be told: settings, tags, compute, resources, limits, ..."""
 
-from azure.ai.ml import MpiDistribution, UserIdentityConfiguration, load_component
+from azure.ai.ml import MpiDistribution, load_component
 from azure.ai.ml.dsl import pipeline
-from azure.ai.ml.entities import JobService, QueueSettings
+from azure.ai.ml.entities import JobService, QueueSettings, UserIdentityConfiguration
 
 STEP = load_component("components/step.yml")
 MANY = load_component("components/many_nodes.yml")

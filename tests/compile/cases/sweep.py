@@ -1,4 +1,5 @@
 """A sweep over a component."""
+# ruff: noqa: F841 - a variable's name is its node's
 
 from azure.ai.ml import Input, load_component
 from azure.ai.ml.dsl import pipeline

@@ -1,1 +1,1 @@
-print("never run: the cases are compiled only")
+"""Never run: the cases are only compiled."""
