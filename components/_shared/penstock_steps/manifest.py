@@ -1,7 +1,8 @@
 """`manifest.json`: what a package consists of, so that whoever deploys or loads it can tell that nothing was changed.
 
     {"format": 1,
-     "model":   {"name": "diabetes", "version": "3", "digest": "sha256:..."},
+     "model":   {"name": "diabetes", "version": "3"},
+     "model_digest": "sha256:...",
      "scoring": {"file": "model/model.skops", "serialization": "skops", "trusted": [...],
                  "columns": [{"name": "age", "type": "double"}, ...]},
      "files":   {"Dockerfile": "sha256:...", "model/MLmodel": "sha256:...", ...}}
@@ -21,6 +22,7 @@ from typing import Any
 
 from penstock_steps.digests import file_digest, folder_files
 from penstock_steps.errors import StepError
+from penstock_steps.registration import Registration
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
@@ -31,19 +33,32 @@ class Manifest:
     """A package's manifest.
 
     Attributes:
-        model: `{name, version, digest}` of the registered model version that the package serves.
+        model: `{name, version}` of the registered model version that the package serves.
+        model_digest: the content digest of that version's model folder, of which the package holds what scoring needs.
         scoring: `{file, serialization, trusted, columns}`: how score.py loads the model and what it takes.
         files: the digest of each file by its path in the package, with slashes.
     """
 
     model: Mapping[str, str]
+    model_digest: str
     scoring: Mapping[str, Any]
     files: Mapping[str, str]
 
 
-def write_manifest(package: Path, model: Mapping[str, str], scoring: Mapping[str, Any]) -> str:
-    """Write the manifest of all files that are in `package` now, and return the manifest's own digest."""
-    manifest = Manifest(model, scoring, {name: file_digest(path) for name, path in _files(package).items()})
+def write_manifest(package: Path, registration: Registration, scoring: Mapping[str, Any]) -> str:
+    """Write the manifest of all files that are in `package` now, and return the manifest's own digest.
+
+    Args:
+        package: the folder.
+        registration: the model version that the package serves.
+        scoring: see `Manifest`.
+    """
+    manifest = Manifest(
+        model={"name": registration.model_name, "version": registration.version},
+        model_digest=registration.model_digest,
+        scoring=scoring,
+        files={name: file_digest(path) for name, path in _files(package).items()},
+    )
     path = package / MANIFEST_FILE
     path.write_text(
         json.dumps({"format": FORMAT, **asdict(manifest)}, indent=2, sort_keys=True) + "\n", encoding="utf-8"

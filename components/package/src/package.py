@@ -61,7 +61,7 @@ def _package(package: Path, model: Path, registration: Registration) -> str:
         raise StepError(f"--package {package} is not empty; give a folder that is new or empty")
     scoring = write_contents(package, model, registration)
     name, version = registration.model_name, registration.version
-    digest = write_manifest(package, {"name": name, "version": version, "digest": registration.model_digest}, scoring)
+    digest = write_manifest(package, registration, scoring)
     print(f"package of {name} version {version}: {digest} (the digest of its manifest)")
     if tracking.has_store():
         registry.set_version_tag(registry.connect(), name, version, registry.PACKAGE_DIGEST_TAG, digest)
