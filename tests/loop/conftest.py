@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from retraining import JOB, Retrained
+from retraining import JOB, Registry, Retrained
 
 
 @pytest.fixture
@@ -24,5 +23,5 @@ def retrain(penstock: Callable[..., Any]) -> Callable[..., Retrained]:
 
 
 @pytest.fixture
-def registry(workspace: Path) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{workspace}/mlflow.db")
+def registry(workspace: Path) -> Registry:
+    return Registry(workspace)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
-from retraining import ROOT, STEPS, Retrained
+from retraining import ROOT, STEPS, Registry, Retrained
 
 pytestmark = pytest.mark.loop
 DATA = ROOT / "data_checks" / "diabetes" / "diabetes.csv"
@@ -62,7 +61,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_gate_stops_the_run(
-    fault: str, retrain: Callable[..., Retrained], registry: MlflowClient, tmp_path: Path, workspace: Path
+    fault: str, retrain: Callable[..., Retrained], registry: Registry, tmp_path: Path, workspace: Path
 ) -> None:
     make, words = FAULTS[fault]
     ended = retrain(make(tmp_path))
@@ -72,4 +71,4 @@ def test_the_gate_stops_the_run(
         assert word in ended.stderr
     assert "Traceback" not in ended.stderr
     assert [path.name for path in workspace.glob("runs/*/nodes/*/attempt-1")] == ["attempt-1"], "only the gate started"
-    assert registry.search_registered_models() == []
+    assert registry.models() == []

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from mlflow import MlflowClient
-from retraining import JOB, STEPS, Retrained, champion
+from retraining import JOB, STEPS, Registry, Retrained
 
 pytestmark = pytest.mark.loop
 ROWS = 600
@@ -58,7 +57,7 @@ SCENARIOS = {
 
 @pytest.mark.parametrize("task", SCENARIOS)
 def test_the_loop_knows_no_dataset(
-    task: str, retrain: Callable[..., Retrained], registry: MlflowClient, tmp_path: Path
+    task: str, retrain: Callable[..., Retrained], registry: Registry, tmp_path: Path
 ) -> None:
     scenario = SCENARIOS[task]
     table = houses(np.random.default_rng(7)).drop(columns=scenario["drop"])
@@ -94,5 +93,5 @@ def test_the_loop_knows_no_dataset(
     assert first.code == 0, first.stderr
     assert list(first.statuses) == STEPS
     assert first.decision["verdict"] == "accept", first.decision
-    assert champion(registry, "houses") == "1"
+    assert registry.champion("houses") == "1"
     assert (first.output("package", "package") / "manifest.json").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,23 @@ class Retrained:
         return json.loads((self.output("evaluate", "decision") / "decision.json").read_text())
 
 
-def versions(registry: MlflowClient, name: str) -> dict[str, dict[str, str]]:
-    """The tags of each version of a registered model."""
-    return {found.version: found.tags for found in registry.search_model_versions(f"name = '{name}'")}
+@dataclass(frozen=True)
+class Registry:
+    """The model registry of a workspace; looked into only when asked, for MLflow makes a store that is not there."""
 
+    workspace: Path
 
-def champion(registry: MlflowClient, name: str) -> str | None:
-    return registry.get_registered_model(name).tags.get("champion")
+    @cached_property
+    def client(self) -> MlflowClient:
+        assert (self.workspace / "mlflow.db").exists()
+        return MlflowClient(f"sqlite:///{self.workspace}/mlflow.db")
+
+    def models(self) -> list[str]:
+        return [model.name for model in self.client.search_registered_models()]
+
+    def versions(self, name: str) -> dict[str, dict[str, str]]:
+        """The tags of each version of a registered model."""
+        return {str(found.version): found.tags for found in self.client.search_model_versions(f"name = '{name}'")}
+
+    def champion(self, name: str) -> str | None:
+        return self.client.get_registered_model(name).tags.get("champion")
