@@ -10,6 +10,7 @@ from typing import Any
 from penstock_steps.errors import StepError
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_RUN_VARIABLE = "MLFLOW_RUN_ID"
 _LONGEST = 250  # characters of a parameter or tag; Azure takes no long ones
 
 
@@ -33,10 +34,28 @@ def log(
         return
     import mlflow
 
-    with store_errors("log to"), mlflow.start_run():
+    with job_run():
         mlflow.log_params({name: _short(value) for name, value in (parameters or {}).items()})
         mlflow.log_metrics(dict(metrics or {}))
         mlflow.set_tags({name: _short(value) for name, value in (tags or {}).items()})
+
+
+@contextmanager
+def job_run() -> Iterator[Any]:
+    """The job's own MLflow run, or a new one outside a job. Raises StepError if the store fails.
+
+    MLflow removes MLFLOW_RUN_ID from the environment when it continues the run; it is put back here, for the run id is
+    part of the lineage.
+    """
+    import mlflow
+
+    run_id = os.environ.get(_RUN_VARIABLE)
+    try:
+        with store_errors("log to"), mlflow.start_run() as run:
+            yield run
+    finally:
+        if run_id is not None:
+            os.environ[_RUN_VARIABLE] = run_id
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from penstock_steps.lineage import Component, Lineage, StepRecord
 from penstock_steps.registration import Registration, write_registration
 from penstock_steps.registry import Champion
 from penstock_steps.skipped import write_skipped
-from penstock_steps.tracking import URI_VARIABLE, store_errors
+from penstock_steps.tracking import URI_VARIABLE, job_run
 from publication import Publication, Upload, publish
 
 COMPONENT = Component("register", "1.0.0")
@@ -109,7 +109,7 @@ def _upload(model: Path, decision: Path) -> Upload:
     """Log both folders to this step's run, so that the version outlives the folders of the pipeline run."""
     import mlflow  # takes seconds
 
-    with store_errors("log the model to"), mlflow.start_run() as run:
+    with job_run() as run:
         mlflow.log_artifacts(str(decision), "decision")
         mlflow.log_artifacts(str(model), "model")
         return Upload(f"{run.info.artifact_uri}/model", run.info.run_id)
