@@ -53,6 +53,7 @@ def check(data: Path, suite: Path, policy: Policy, parameters: Mapping[str, Any]
         report = replace(report, suite_name=read.name, parameters=read.parameters)
         frame = read_table(data)
         report = replace(report, rows=len(frame), columns=[str(name) for name in frame.columns])
+        _same_subject(report.columns, read)
         results, version = check_frame(frame, read, policy)
         return replace(report, results=results, great_expectations=version)
     except StepError as error:
@@ -78,6 +79,16 @@ def check_frame(frame: pd.DataFrame, suite: Suite, policy: Policy) -> tuple[list
         answers[expectation.position] = _judge(frame, expectation, made, outcome)
     own = [_minimum_rows(frame, policy), _finite_values(frame)]
     return [*own, *(answers[expectation.position] for expectation in suite.expectations)], gate_evaluate.version()
+
+
+def _same_subject(columns: Sequence[str], suite: Suite) -> None:
+    """Raise StepError if the table has none of the columns that the suite names: one line instead of one for each."""
+    named = {name for expectation in suite.expectations for name in expectation.columns}
+    if len(named) > 1 and named.isdisjoint(columns):
+        raise StepError(
+            f"the table has none of the columns that the suite names (it has {', '.join(columns)}); "
+            "is it the right file, and are its values separated by commas?"
+        )
 
 
 def _nothing_to_check(frame: pd.DataFrame, expectation: Expectation, made: Any) -> Result | None:
