@@ -213,6 +213,12 @@ def test_warnings_of_the_client_are_told_and_its_chatter_is_not(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_description_of_an_output_is_told_to_be_lost(compile_text: Compile) -> None:
+    compiled = compile_text(_node("a.outputs.folder.description = 'Mine'; a.outputs.model.mode = 'upload'"))
+    message = "the description of jobs.a.outputs.folder is left out, job YAML has no key for it: 'Mine'"
+    assert compiled.warnings == (message,)
+
+
 def test_paths_do_not_depend_on_the_working_directory(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = compile_pipeline(cases / "data.py", cases, "data.py").files
     monkeypatch.chdir("/")

@@ -41,7 +41,7 @@ def job_document(job: Any, target: Target) -> dict[str, Any]:
         "services": dumped.get("services"),
         "settings": _settings(job, dumped.get("settings", {})),
         "inputs": input_values(job._build_inputs(), target, ""),
-        "outputs": output_values(job._build_outputs(), "") or None,
+        "outputs": output_values(job, target, ""),
     }
     if isinstance(job.component, str):
         document["component"] = dumped["component"]

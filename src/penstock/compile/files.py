@@ -41,7 +41,7 @@ class Compiled:
         source: the Python file, absolute. The compiled files lie beside it.
         files: the text of each file by its name; the job's is the last one.
         body: what Azure's client would send for the pipeline in Python (see `rest`).
-        warnings: what azure-ai-ml had to say about the pipeline.
+        warnings: what azure-ai-ml had to say about the pipeline, and what of no effect the YAML leaves out.
     """
 
     source: Path
@@ -71,7 +71,7 @@ def compile_pipeline(source: Path, root: Path, shown: str) -> Compiled:
     comment = _comment(source)
     files = {name: to_text(nested, comment) for name, nested in target.nested.items()}
     files[target.job_name] = to_text(document, comment)
-    return Compiled(source, files, sent, tuple(warnings))
+    return Compiled(source, files, sent, (*warnings, *target.lost))
 
 
 def compare(compiled: Compiled) -> list[Outcome]:

@@ -53,7 +53,7 @@ class Nodes:
             document[attribute], pristine = self._reference(component, where)
         document |= {key: value for key in _PLAIN if (value := _plain(node, key))}
         document["inputs"] = input_values(node._build_inputs(), self._target, where)
-        document["outputs"] = output_values(node._build_outputs(), where)
+        document["outputs"] = output_values(node, self._target, where)
         document |= self._settings(node, pristine, where)
         return {key: value for key, value in document.items() if value not in (None, {}, [])}
 

@@ -22,11 +22,13 @@ class Target:
         source: the Python file, absolute.
         root: the project's folder; no path that leaves it is written, since no other machine has what lies there.
         nested: the pipeline components that the job nests, by file name, with the document of each.
+        lost: sentences about what the YAML does not hold, and that changes nothing of what runs.
     """
 
     source: Path
     root: Path
     nested: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:

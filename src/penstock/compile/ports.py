@@ -57,15 +57,17 @@ def data_path(path: str, target: Target, where: str) -> str:
     return f"azureml:{path}"
 
 
-def output_values(built: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """What a job says of outputs; those that it says nothing of are left out. `built` is `_build_outputs()`."""
+def output_values(owner: Any, target: Target, where: str) -> dict[str, Any]:
+    """What a job or a node says of its outputs; those that it says nothing of are left out."""
     values: dict[str, Any] = {}
-    for name, output in built.items():
+    prefix = f"{where}.outputs" if where else "outputs"
+    for name, output in owner._build_outputs().items():
         if output is None:
             continue
         if isinstance(output, str):
             values[name] = output
             continue
+        _tell_description(output, owner.outputs[name], target, f"{prefix}.{name}")
         fields = {key: getattr(output, key, None) for key in _OUTPUT_FIELDS}
         said = {key: str(item) if key == "version" else item for key, item in fields.items() if item is not None}
         bound = str(said.get("path", "")).startswith("${{")
@@ -73,10 +75,19 @@ def output_values(built: Mapping[str, Any], where: str) -> dict[str, Any]:
             del said["type"]  # the binding's own; the client puts a placeholder here
         elif "path" in said and is_local_path(str(said["path"])):
             raise RefusedError(
-                f"{where}.outputs.{name}: an output is written to a datastore, and {said['path']} is a local path"
+                f"{prefix}.{name}: an output is written to a datastore, and {said['path']} is a local path"
             )
         values[name] = said["path"] if bound and len(said) == 1 else said
     return values
+
+
+def _tell_description(output: Any, port: Any, target: Target, where: str) -> None:
+    """An output's description is its component's: the YAML of a job has no key for another one."""
+    declared = getattr(getattr(port, "_meta", None), "description", None)
+    if output.description and output.description != declared:
+        target.lost.append(
+            f"the description of {where} is left out, job YAML has no key for it: {output.description!r}"
+        )
 
 
 def port_definitions(ports: Mapping[str, Any], where: str) -> dict[str, Any]:
