@@ -26,8 +26,6 @@ from penstock_steps.tables import write_table
 ROOT = Path(__file__).parents[2]
 COMPONENTS = ROOT / "components"
 STEPS = ("train", "evaluate", "register", "package")
-# The steps' modules under the names that they have in a snapshot.
-sys.path.extend(str(COMPONENTS / step / "src") for step in STEPS)
 
 
 @dataclass(frozen=True)
