@@ -1,4 +1,4 @@
-"""Values and data paths, with azure-ai-ml itself as the oracle: what its client would send is what a step is run with."""
+"""Values and data paths, with azure-ai-ml as the oracle: a step is run with what its client would send."""
 
 from __future__ import annotations
 

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.check import check
+from penstock.check.subject import subject_of
 from penstock.graph.model import Graph, Literal, NodeOutput
-from penstock.graph.resolve import resolve
 from penstock.plan import make_plan
 from penstock.spec.files import SnapshotFile
 from penstock.spec.finding import Finding
-from penstock.spec.read import read_job
-from penstock.spec.source import Mapping, parse
+from penstock.spec.source import parse
 
 STEP = """
 type: command
@@ -52,10 +51,10 @@ class Memory:
 
 
 def load(text: str, files: Memory) -> tuple[Graph, tuple[Finding, ...]]:
-    root = parse(text, "/p/job.yml").root
-    assert isinstance(root, Mapping)
-    graph, found = resolve(read_job(root, Path("/p/job.yml")), files)
-    return graph, check(graph, found, files)
+    subject = subject_of(parse(text, "/p/job.yml"), Path("/p/job.yml"), files)
+    assert subject is not None
+    assert subject.graph is not None
+    return subject.graph, check(subject)
 
 
 @st.composite

@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from penstock.graph.model import Composite, Graph, GraphNode
-from penstock.spec.files import Files
+from penstock.check.subject import Subject
 from penstock.spec.finding import Finding, Severity
-from penstock.spec.model import Component
 from penstock.spec.place import Place
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What rules look at."""
-
-    graph: Graph
-    files: Files
-
-    def nodes(self) -> tuple[GraphNode | Composite, ...]:
-        """Leaf nodes and nested pipelines."""
-        return (*self.graph.nodes.values(), *self.graph.composites)
-
-    def components(self) -> tuple[Component, ...]:
-        """Each component once, however many nodes use it."""
-        return tuple({id(node.component): node.component for node in self.nodes()}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.check import check
+from penstock.check.subject import subject_of
 from penstock.errors import DefinitionError
-from penstock.graph.resolve import resolve
 from penstock.plan import Plan, make_plan
 from penstock.spec.finding import Finding
+from penstock.spec.kind import Kind
 from penstock.spec.override import apply
-from penstock.spec.read import read_job
-from penstock.spec.source import Mapping, parse
+from penstock.spec.read import job_type
+from penstock.spec.source import Document, Mapping, parse
 from penstock.store.files import Disk
 
 
@@ -42,8 +43,8 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
         raise DefinitionError(f"{root.place}: this is not a job; a job's YAML is an object with keys")
     if root is None:
         raise InvalidJobError(file, document.findings)
-    graph, found = resolve(read_job(root, file), disk)
-    findings = check(graph, (*document.findings, *found), disk)
-    if any(finding.severity == "error" for finding in findings):
+    subject = subject_of(Document(document.file, root, document.findings), file, disk, Kind("job", job_type(root)))
+    findings = check(subject) if subject else ()
+    if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
-    return make_plan(graph), findings
+    return make_plan(subject.graph), findings

@@ -63,6 +63,14 @@ class Unset:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """An input of a pipeline component that is looked at by itself: its value comes with the job that uses it."""
+
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """A required input without a value. `place` is the name of the node that lacks it."""
 
@@ -93,7 +101,7 @@ class Invalid:
     place: Place
 
 
-Value = Literal | Data | NodeOutput | Unset | Missing | Unresolved | Invalid
+Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid
 
 
 @dataclass(frozen=True, slots=True)

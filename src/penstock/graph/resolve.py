@@ -16,6 +16,7 @@ from penstock.graph.model import (
     Broken,
     Composite,
     Data,
+    Given,
     Graph,
     GraphNode,
     Invalid,
@@ -37,6 +38,7 @@ from penstock.spec.model import (
     OutputValue,
     PipelineComponent,
     PipelineJob,
+    Settings,
 )
 from penstock.spec.source import Mapping, Scalar
 
@@ -53,6 +55,30 @@ def resolve(job: PipelineJob, files: Files) -> tuple[Graph, tuple[Finding, ...]]
         scope.values[name] = _job_input(value, job)
     resolver.bind(scope)
     outputs, bad = _outputs(scope, dict(job.outputs))
+    graph = Graph(job, resolver.nodes, tuple(resolver.composites), tuple(resolver.broken), outputs, bad)
+    return graph, tuple(library.findings)
+
+
+def resolve_component(component: PipelineComponent, files: Files) -> tuple[Graph, tuple[Finding, ...]]:
+    """The graph of a pipeline component by itself; its inputs are `Given`."""
+    library = Library(files)
+    resolver = _Resolver(library)
+    scope = _Scope("", dict(component.inputs), chain=(_identity(component),))
+    resolver.open(scope, component.jobs)
+    scope.values = {name: Given(port.type, port.place) for name, port in component.inputs.items()}
+    resolver.bind(scope)
+    job = PipelineJob(
+        name=component.name,
+        experiment_name=None,
+        inputs={},
+        outputs=component.output_bindings,
+        jobs=component.jobs,
+        settings=Settings(),
+        source=component.source,
+        folder=component.folder,
+        place=component.source.key_place("jobs"),
+    )
+    outputs, bad = _outputs(scope, dict(component.output_bindings))
     graph = Graph(job, resolver.nodes, tuple(resolver.composites), tuple(resolver.broken), outputs, bad)
     return graph, tuple(library.findings)
 
@@ -208,7 +234,7 @@ def _joined(template: Template, port: InputPort, scope: _Scope) -> Value:
             texts.append(str(part))
             continue
         value = _referenced(part, scope)
-        if isinstance(value, Unresolved):
+        if isinstance(value, Unresolved | Given):
             return value
         if not isinstance(value, Literal):
             return Unresolved(str(part), "mixed", "", (), template.place)

@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from penstock.check.rule import Subject, Told, rule
+from penstock.check.rule import Told, rule
+from penstock.check.subject import Subject
 from penstock.spec.expression import Reference
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import CommandComponent
 
 
-def _commands(subject: Subject) -> Iterator[CommandComponent]:
-    return (component for component in subject.components() if isinstance(component, CommandComponent))
-
-
 @rule("PS301", "A command component without a command")
 def no_command(subject: Subject) -> Iterator[Told]:
-    for component in _commands(subject):
+    for component in subject.commands():
         if component.command is None:
             yield Told(f"{component.name} has no command.", component.place, "Add command: to it.")
 
 
 @rule("PS302", "The command names a port that is not declared")
 def undeclared_port(subject: Subject) -> Iterator[Told]:
-    for component in _commands(subject):
+    for component in subject.commands():
         for reference in component.command.references() if component.command else ():
             fix = _undeclared(reference, component)
             if fix is not None:
@@ -44,7 +41,7 @@ def _undeclared(reference: Reference, component: CommandComponent) -> str | None
 
 @rule("PS303", "An optional input outside $[[ ]]")
 def bare_optional(subject: Subject) -> Iterator[Told]:
-    for component in _commands(subject):
+    for component in subject.commands():
         for reference in component.command.references(optional=False) if component.command else ():
             port = component.inputs.get(reference.path[-1]) if reference.path[0] == "inputs" else None
             if port is not None and port.optional and port.default is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.check.rule import Subject, Told, rule
+from penstock.check.rule import Told, rule
+from penstock.check.subject import Subject
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Scalar
 

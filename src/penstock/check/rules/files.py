@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.check.rule import Subject, Told, rule
+from penstock.check.rule import Told, rule
+from penstock.check.subject import Subject
 from penstock.graph.model import Data
 from penstock.spec.model import CommandComponent
 

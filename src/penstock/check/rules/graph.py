@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from penstock.check.rule import Subject, Told, rule
+from penstock.check.rule import Told, rule
+from penstock.check.subject import Subject
 from penstock.graph.model import NodeOutput, Unresolved
 from penstock.graph.order import cycle
 from penstock.spec.finding import did_you_mean
@@ -24,14 +25,15 @@ def undefined_binding(subject: Subject) -> Iterator[Told]:
 
 @rule("PS102", "A cycle of nodes")
 def circle(subject: Subject) -> Iterator[Told]:
-    needs = {name: node.depends_on() for name, node in subject.graph.nodes.items()}
+    nodes = subject.graph.nodes if subject.graph else {}
+    needs = {name: node.depends_on() for name, node in nodes.items()}
     names = cycle(needs)
     if names:
         members = set(names)
         places = [
             value.place
             for name in members
-            for value in subject.graph.nodes[name].inputs.values()
+            for value in nodes[name].inputs.values()
             if isinstance(value, NodeOutput) and value.node in members
         ]
         yield Told(f"the nodes wait for each other: {' -> '.join(names)}.", min(places), "Remove one of the bindings.")
@@ -51,13 +53,13 @@ def malformed_expression(subject: Subject) -> Iterator[Told]:
 
 @rule("PS104", "A pipeline without jobs")
 def no_jobs(subject: Subject) -> Iterator[Told]:
-    if not subject.graph.job.jobs:
+    if subject.graph and not subject.graph.job.jobs:
         yield Told("the pipeline has no jobs.", subject.graph.job.place, "Add them below jobs:.")
 
 
 @rule("PS105", "A pipeline output that no node writes")
 def unbound_output(subject: Subject) -> Iterator[Told]:
-    for output in subject.graph.bad_outputs:
+    for output in subject.graph.bad_outputs if subject.graph else ():
         message = f"no node writes the pipeline output '{output.name}'."
         yield Told(message, output.place, f"Bind an output of a node to it: ${{{{parent.outputs.{output.name}}}}}.")
 
@@ -68,6 +70,8 @@ _NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 @rule("PS107", "A node name that is no lower-case identifier")
 def odd_node_name(subject: Subject) -> Iterator[Told]:
     graph = subject.graph
+    if graph is None:
+        return
     for job in (
         *graph.job.jobs.values(),
         *(job for outer in graph.composites for job in outer.component.jobs.values()),
@@ -79,5 +83,5 @@ def odd_node_name(subject: Subject) -> Iterator[Told]:
 
 @rule("PS106", "A node that cannot be part of the graph")
 def broken_node(subject: Subject) -> Iterator[Told]:
-    for broken in subject.graph.broken:
+    for broken in subject.graph.broken if subject.graph else ():
         yield Told(broken.message, broken.place)

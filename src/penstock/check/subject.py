@@ -1,0 +1,86 @@
+"""What rules look at: one file, read as what it is, with all that it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.graph.model import Composite, Graph, GraphNode
+from penstock.graph.resolve import resolve, resolve_component
+from penstock.spec.files import Files
+from penstock.spec.finding import Finding
+from penstock.spec.kind import Kind, kind_of
+from penstock.spec.model import CommandComponent, Component, PipelineComponent
+from penstock.spec.read import read_component, read_job
+from penstock.spec.source import Document, Mapping, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One file to check.
+
+    Attributes:
+        file: where it lies; what it refers to is relative to its folder.
+        kind: what it describes.
+        root: its content.
+        graph: the resolved pipeline of a job or a pipeline component, else None.
+        component: the component that the file is, else None.
+        files: the disk, read-only.
+        found: what reading has found already, in this file and the component files that its graph brought in.
+    """
+
+    file: Path
+    kind: Kind
+    root: Mapping
+    graph: Graph | None
+    component: Component | None
+    files: Files
+    found: tuple[Finding, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    def nodes(self) -> tuple[GraphNode | Composite, ...]:
+        """Leaf nodes and nested pipelines."""
+        return (*self.graph.nodes.values(), *self.graph.composites) if self.graph else ()
+
+    def components(self) -> tuple[Component, ...]:
+        """The file's own component and those of all nodes, each once."""
+        own = (self.component,) if self.component else ()
+        return tuple({id(component): component for component in (*own, *(n.component for n in self.nodes()))}.values())
+
+    def commands(self) -> tuple[CommandComponent, ...]:
+        """The command components among `components`."""
+        return tuple(component for component in self.components() if isinstance(component, CommandComponent))
+
+
+Reader = Callable[[Path], bytes]
+
+
+def read_subject(file: Path, files: Files) -> Subject | Document | None:
+    """Read a file as what it describes.
+
+    Returns the bare Document if it is not YAML, and None if it is YAML but not Azure ML's. Raises OSError.
+    """
+    document = parse(files.read(file), str(file))
+    return subject_of(document, file, files) if document.root is not None else document
+
+
+def subject_of(document: Document, file: Path, files: Files, kind: Kind | None = None) -> Subject | None:
+    """The subject of a parsed file; `kind` says what to read it as, if not what it looks like."""
+    kind = kind or kind_of(document.root)
+    root = document.root
+    if kind is None or not isinstance(root, Mapping):
+        return None
+    graph, component, found = None, None, document.findings
+    if kind.family == "job":
+        graph, more = resolve(read_job(root, file), files)
+        found = (*found, *more)
+    elif kind.family == "component" and kind.type in ("command", "pipeline"):
+        component = read_component(root, file)
+        if isinstance(component, PipelineComponent):
+            graph, more = resolve_component(component, files)
+            found = (*found, *more)
+    return Subject(file, kind, root, graph, component, files, found)
