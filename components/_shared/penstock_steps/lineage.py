@@ -16,9 +16,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,9 @@ def verify(folder: Path, *, component: str | None = None) -> Lineage:
     """
     lineage = read(folder)
     if component is not None and lineage.component != component:
-        raise StepError(f"{folder} was written by {lineage.component}, not by {component}; connect the port to {component}")
+        raise StepError(
+            f"{folder} was written by {lineage.component}, not by {component}; connect the port to {component}"
+        )
     found = content_digest(folder)
     if found != lineage.digest:
         raise StepError(
@@ -163,7 +166,13 @@ def _what_it_did(step: StepRecord) -> tuple[Any, ...]:
     return (step.component, step.version, step.inputs, step.parameters)
 
 
-def _environment() -> dict[str, str]:
-    installed = {(dist.name or "").lower().replace("_", "-"): dist.version for dist in metadata.distributions()}
+@cache
+def _environment() -> Mapping[str, str]:
+    """Told by the names of the .dist-info folders on the path (PEP 376), for reading all their files takes 0.2 s."""
+    installed: dict[str, str] = {}
+    for folder in sys.path:
+        for info in Path(folder or ".").glob("*.dist-info"):
+            name, _, version = info.stem.partition("-")
+            installed.setdefault(name.lower().replace("_", "-"), version)
     listing = "".join(f"{name}=={version}\n" for name, version in sorted(installed.items()))
     return {"python": platform.python_version(), "distributions": text_digest(listing)}
