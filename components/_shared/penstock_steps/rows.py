@@ -10,7 +10,8 @@ dtypes that a reader happened to choose. These are the same value:
 - a point in time in any unit, and in any time zone (without one it is taken as UTC); a date is its midnight;
 - a category and its value.
 
-Whole numbers are compared exactly within 64 bits, other numbers as doubles.
+Numbers are compared as doubles, whole ones too: a column of whole numbers becomes one of doubles as soon as it holds a
+null, and no row may change sides for that. So whole numbers above 2**53 that round to the same double stay together.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from numpy.typing import NDArray
 from penstock_steps.errors import StepError
 
 Hashes = NDArray[np.uint64]
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-_TRUTH = {"true": 1, "false": 0}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TRUTH = {"true": 1.0, "false": 0.0}
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -87,28 +88,13 @@ def _column(column: pd.Series[Any]) -> tuple[Hashes, NDArray[np.bool_]]:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     if column.dtype.kind in "mM" and isinstance(column.dtype, np.dtype):
         return _times(column.to_numpy()), null
-    if pd.api.types.is_integer_dtype(column.dtype) and not null.any():
-        return _integers(column.to_numpy()), null
-    if pd.api.types.is_numeric_dtype(column.dtype) and pd.api.types.is_float_dtype(column.dtype):
-        return _floats(column.to_numpy(dtype=np.float64, na_value=np.nan)), null
-    if pd.api.types.is_bool_dtype(column.dtype) and not null.any():
-        return _integers(column.to_numpy(dtype=np.int64)), null
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+        return _numbers(column.to_numpy(dtype=np.float64)), null
     return _objects(column), null
 
 
-def _integers(values: NDArray[Any]) -> Hashes:
-    if values.dtype == np.uint64 and bool((values >= np.uint64(2**63)).any()):
-        return np.where(values < np.uint64(2**63), splitmix64(values), _floats(values.astype(np.float64)))
-    return splitmix64(values.astype(np.int64).view(np.uint64))
-
-
-def _floats(values: NDArray[np.float64]) -> Hashes:
-    """Whole numbers that fit 64 bits as integers, the others by the bits of the double."""
-    whole = np.isfinite(values) & (np.abs(values) < 2.0**63)
-    whole[whole] = values[whole] == np.trunc(values[whole])
-    bits = values.view(np.uint64).copy()
-    bits[whole] = values[whole].astype(np.int64).view(np.uint64)
-    return splitmix64(bits)
+def _numbers(values: NDArray[np.float64]) -> Hashes:
+    return splitmix64((values + 0.0).view(np.uint64))  # -0.0 + 0.0 is 0.0 (IEEE 754, 6.3)
 
 
 def _times(values: NDArray[Any]) -> Hashes:
@@ -148,33 +134,19 @@ def _moments(values: NDArray[np.object_]) -> Hashes:
 
 _HASHERS: dict[str, tuple[Any, Callable[[Any], Hashes]]] = {
     "text": (object, _text),
-    "int": (np.int64, _integers),
-    "float": (np.float64, _floats),
+    "number": (np.float64, _numbers),
     "time": (object, _moments),
 }
 
 
 def _canonical(value: Any) -> tuple[str, Any]:
     """The kind of a value, a key of `_HASHERS`, and the value that its hasher takes."""
-    if isinstance(value, bool | int | np.bool_ | np.integer):
-        return _number(Decimal(int(value)))
-    if isinstance(value, float | np.floating):
-        return "float", float(value)
-    if isinstance(value, Decimal):
-        return _number(value) if value.is_finite() else ("float", float(value))
+    if isinstance(value, bool | int | float | Decimal | np.bool_ | np.integer | np.floating):
+        return "number", float(value)
     if isinstance(value, dt.date | np.datetime64):
         time = pd.Timestamp(value)
         return "time", (time.tz_convert("UTC").tz_localize(None) if time.tzinfo else time).to_datetime64()
-    return _canonical_text(value.decode("latin-1") if isinstance(value, bytes) else str(value))
-
-
-def _canonical_text(value: str) -> tuple[str, Any]:
-    if value.lower() in _TRUTH:
-        return "int", _TRUTH[value.lower()]
-    return _number(Decimal(value)) if _NUMBER.fullmatch(value) else ("text", value)
-
-
-def _number(value: Decimal) -> tuple[str, int | float]:
-    if -(2**63) <= value < 2**63 and value == value.to_integral_value():
-        return "int", int(value)
-    return "float", float(value)
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if text.lower() in _TRUTH:
+        return "number", _TRUTH[text.lower()]
+    return ("number", float(text)) if _NUMBER.fullmatch(text) else ("text", text)
