@@ -140,7 +140,8 @@ def verify(folder: Path, *, component: str | None = None) -> Lineage:
     if found != lineage.digest:
         raise StepError(
             f"{folder} is not what {lineage.component} wrote: its content digest is {found}, "
-            f"{LINEAGE_FILE} records {lineage.digest}. Something changed it after the step ended; run the pipeline again"
+            f"{LINEAGE_FILE} records {lineage.digest}. Something changed it after the step ended; "
+            "run the pipeline again"
         )
     return lineage
 
