@@ -115,7 +115,7 @@ class Bench:
 
     def versions(self) -> dict[str, dict[str, str]]:
         """The tags of each version of rent."""
-        return {found.version: found.tags for found in self.client.search_model_versions("name='rent'")}
+        return {str(found.version): found.tags for found in self.client.search_model_versions("name='rent'")}
 
 
 REGRESSION = {"target": "y", "task": "regression", "estimator": "Ridge"}
