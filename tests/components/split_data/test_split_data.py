@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,3 +184,9 @@ def test_the_report_of_the_real_gate_is_taken(bench: Any, tmp_path: Path, monkey
     gate.main(flags(data=data, suite=tmp_path / "suite.json", fail_on="critical", min_rows=1, report=report))
     train, test = bench.split(data, report=report)
     assert len(train) + len(test) == np.int64(200)
+
+
+def test_nothing_heavy_is_imported(code: Path) -> None:
+    program = "import sys, split_data; print(*{'great_expectations', 'scipy', 'sklearn', 'mlflow', 'jinja2'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], cwd=code, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,26 @@ def test_the_flags_are_those_of_the_command(
     with pytest.raises(SystemExit, match="2"):
         module.main(["--fail-on", "error"])
     assert "invalid choice: 'error' (choose from 'critical', 'warning', 'info')" in capsys.readouterr().err
+
+
+def test_optional_back_ends_are_not_imported_and_stay_importable(code: Path) -> None:
+    program = (
+        "import sys; from penstock_steps.gate_evaluate import version; version(); "
+        "print(*{'great_expectations', 'sqlalchemy', 'azure.storage.blob', 'mlflow', 'sklearn'} & sys.modules.keys()); "
+        "import sqlalchemy"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=code, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "great_expectations"), done.stderr
+
+
+def test_a_table_that_cannot_be_read_is_told_without_great_expectations(code: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    values = {**DEFAULTS, "data": tmp_path / "empty.csv", "report": tmp_path / "report"}
+    program = (
+        "import sys, runpy; sys.argv[0] = 'validate_data.py'\n"
+        "try: runpy.run_path('validate_data.py', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, 'great_expectations' in sys.modules)"
+    )
+    line = [sys.executable, "-c", program, *flags(**values)]
+    done = subprocess.run(line, cwd=code, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "1 False", done.stderr
