@@ -17,5 +17,6 @@ def test_the_wheel_holds_both_packages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"penstock", "penstock_steps"}
-    assert {"penstock/py.typed", "penstock/cli/main.py", "penstock_steps/py.typed", "penstock_steps/lineage.py"} <= set(names)
+    wanted = {"penstock/py.typed", "penstock/cli/main.py", "penstock_steps/py.typed", "penstock_steps/lineage.py"}
+    assert wanted <= set(names)
     assert not [name for name in names if "__pycache__" in name]
