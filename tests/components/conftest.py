@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,16 +28,17 @@ def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, _empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def store(_empty_store: Path) -> Path:
+    """The store that `bench` begins with a copy of."""
+    return _empty_store
+
+
+@pytest.fixture
+def bench(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A folder and a tracking store of the test's own; nothing of it depends on the variables of this process."""
-    from mlflow import MlflowClient
-    from model_side import Bench
+    from model_side import open_bench
 
     for name in [name for name in os.environ if name.startswith("MLFLOW_") or name == "AZUREML_ROOT_RUN_ID"]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    shutil.copyfile(_empty_store, tmp_path / "mlflow.db")
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    MlflowClient(uri).create_experiment("loop", artifact_location=(tmp_path / "artifacts").as_uri())
-    environment = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "loop"}
-    return Bench(tmp_path, uri, environment)
+    return open_bench(tmp_path, store)

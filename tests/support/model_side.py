@@ -118,6 +118,16 @@ class Bench:
         return {str(found.version): found.tags for found in self.client.search_model_versions("name='rent'")}
 
 
+def open_bench(folder: Path, store: Path) -> Bench:
+    """A bench in `folder` with a copy of an MLflow store."""
+    shutil.copyfile(store, folder / "mlflow.db")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    client = MlflowClient(uri)
+    if client.get_experiment_by_name("loop") is None:
+        client.create_experiment("loop", artifact_location=(folder / "artifacts").as_uri())
+    return Bench(folder, uri, {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "loop"})
+
+
 REGRESSION = {"target": "y", "task": "regression", "estimator": "Ridge"}
 ANY_BETTER = json.dumps({"rmse": {"min_improvement": 0}})
 

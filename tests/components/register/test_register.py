@@ -20,15 +20,6 @@ from penstock_steps.errors import StepError
 POOR = {"estimator": "DummyRegressor"}
 
 
-@pytest.fixture
-def judged(bench: Bench) -> tuple[Path, Path]:
-    """A candidate that was accepted against champion version 1: its model and its decision."""
-    train, test = bench.split(regression_table())
-    bench.champion(train, test, **POOR)
-    model = bench.train(train)
-    return model, bench.evaluate(model, test)
-
-
 def roles(bench: Bench) -> dict[str, str]:
     return {version: tags["role"] for version, tags in bench.versions().items()}
 
@@ -147,10 +138,11 @@ def test_a_champion_that_came_or_went_makes_the_decision_stale(bench: Bench, fir
     assert list(bench.versions()) == ["1"]
 
 
-def test_another_model_than_was_judged_is_refused(bench: Bench, judged: tuple[Path, Path]) -> None:
+def test_another_model_than_was_judged_is_refused(
+    bench: Bench, judged: tuple[Path, Path], split: tuple[Path, Path]
+) -> None:
     _, decision = judged
-    train = bench.folder / "split" / "train"
-    other = bench.train(train, "other", estimator="Lasso")
+    other = bench.train(split[0], "other", estimator="Lasso")
     with pytest.raises(StepError, match="is not the model that was judged: its content digest is sha256:"):
         bench.register(other, decision)
     assert list(bench.versions()) == ["1"]
@@ -285,10 +277,12 @@ def test_a_process_that_is_killed_can_be_run_again(bench: Bench, judged: tuple[P
     assert roles(bench) == {"1": "retired", "2": "champion"}
 
 
-def test_a_second_process_waits_for_the_lock_and_is_stale(bench: Bench, judged: tuple[Path, Path]) -> None:
+def test_a_second_process_waits_for_the_lock_and_is_stale(
+    bench: Bench, judged: tuple[Path, Path], split: tuple[Path, Path]
+) -> None:
     """Two decisions against version 1: while the first holds the lock the second cannot move the champion."""
     model, decision = judged
-    train, test = bench.folder / "split" / "train", bench.folder / "split" / "test"
+    train, test = split
     rival = bench.train(train, "rival", estimator="Lasso")
     rival_decision = bench.evaluate(rival, test, "rival-decision")
     lock = registry.lock_path(bench.uri)
