@@ -8,6 +8,7 @@ from penstock.check import check
 from penstock.check.subject import subject_of
 from penstock.errors import DefinitionError
 from penstock.plan import Plan, make_plan
+from penstock.plan.refusals import refusals
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind
 from penstock.spec.override import apply
@@ -45,6 +46,8 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
         raise InvalidJobError(file, document.findings)
     subject = subject_of(Document(document.file, root, document.findings), file, disk, Kind("job", job_type(root)))
     findings = check(subject) if subject else ()
+    if subject is not None and subject.graph is not None:
+        findings = (*findings, *refusals(subject.graph))
     if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return make_plan(subject.graph), findings

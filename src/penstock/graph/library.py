@@ -10,7 +10,7 @@ from typing import Literal as OneOf
 from penstock.spec.files import Files
 from penstock.spec.finding import Finding
 from penstock.spec.model import Component
-from penstock.spec.read import component_type, read_component
+from penstock.spec.read import read_component
 from penstock.spec.source import Mapping, parse
 
 
@@ -54,7 +54,4 @@ class Library:
         self.findings += document.findings
         if not isinstance(document.root, Mapping):
             return NotFound("component", f"'{path}' is not a component.")
-        kind = component_type(document.root)
-        if kind not in ("command", "pipeline"):
-            return NotFound("component", f"'{path}' is a {kind} component; command and pipeline components run here.")
         return read_component(document.root, path)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal as OneOf
 
-from penstock.spec.model import CommandComponent, InputPort, JobNode, OutputPort, PipelineComponent, PipelineJob
+from penstock.spec.model import (
+    CommandComponent,
+    InputPort,
+    JobNode,
+    OtherComponent,
+    OutputPort,
+    PipelineComponent,
+    PipelineJob,
+)
 from penstock.spec.place import Place
 
 
@@ -106,11 +114,11 @@ Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Inv
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A command to run. `name` is `outer.inner` for a node of a nested pipeline."""
+    """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial."""
 
     name: str
     job: JobNode
-    component: CommandComponent
+    component: CommandComponent | OtherComponent
     inputs: Mapping[str, Value]
 
     @property
@@ -138,7 +146,7 @@ class Broken:
 
     name: str
     job: JobNode
-    what: OneOf["type", "component", "registered", "recursion"]
+    what: OneOf["type", "preview", "component", "registered", "recursion"]
     message: str
     place: Place
 

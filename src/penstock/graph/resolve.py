@@ -29,7 +29,7 @@ from penstock.graph.model import (
 )
 from penstock.spec.expression import Reference, Template
 from penstock.spec.files import Files
-from penstock.spec.finding import Finding
+from penstock.spec.finding import Finding, did_you_mean
 from penstock.spec.model import (
     Component,
     InputPort,
@@ -40,9 +40,8 @@ from penstock.spec.model import (
     PipelineJob,
     Settings,
 )
+from penstock.spec.read import CONTROL_TYPES, NODE_TYPES
 from penstock.spec.source import Mapping, Scalar
-
-_COMMAND_TYPES = ("command", "commandjob")
 
 
 def resolve(job: PipelineJob, files: Files) -> tuple[Graph, tuple[Finding, ...]]:
@@ -134,11 +133,11 @@ class _Resolver:
         name = scope.prefix + job.name
         if job.inline is not None:
             return job.inline
-        if job.type not in (*_COMMAND_TYPES, "pipeline"):
-            message = f"'{name}' is a {job.type} node; command and pipeline nodes run on this machine."
-            return Broken(name, job, "type", message, job.source.key_place("type"))
+        if job.type not in NODE_TYPES:
+            return _odd_type(name, job)
         if job.component is None or isinstance(job.component, Mapping):
-            message = f"'{name}' names no component file; write component: ./component.yml."
+            key = "trial" if job.type == "sweep" else "component"
+            message = f"'{name}' names no component file; write {key}: ./component.yml."
             return Broken(name, job, "component", message, job.place)
         found = self.library.find(azure_text(job.component), job.folder)
         if isinstance(found, NotFound):
@@ -176,11 +175,22 @@ class _Resolver:
         value: Value = Unset(child.job.place)
         if given is not None:
             value = _bound(given, port, child.job, scope)
+        elif port.name in child.job.searched:
+            return Given(port.type, child.job.place)
         if not isinstance(value, Unset):
             return value
         if port.default is not None:
             return coerce(port.default, port, port.default.place)
         return value if port.optional else Missing(child.job.place)
+
+
+def _odd_type(name: str, job: JobNode) -> Broken:
+    place = job.source.key_place("type")
+    if job.type in CONTROL_TYPES:
+        message = f"'{name}' is a {job.type} node, a private preview that Azure's client refuses by default."
+        return Broken(name, job, "preview", message, place)
+    message = f"'{name}' has the type '{job.type}', which no node has. {did_you_mean(job.type, NODE_TYPES)}"
+    return Broken(name, job, "type", message, place)
 
 
 def _identity(component: PipelineComponent) -> tuple[Path, str]:

@@ -12,6 +12,7 @@ from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
 from penstock.run.orphans import RUN_VARIABLE
 from penstock.spec.expression import Reference
 from penstock.spec.files import Files, SnapshotFile
+from penstock.spec.model import CommandComponent
 from penstock.store.workspace import Attempt, RunFolder
 
 
@@ -44,9 +45,10 @@ def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
             return str(attempt.output(node.outputs[name]))
         return input_text(node.inputs[name], run)
 
-    if node.component.command is None:
+    command = _component(node).command
+    if command is None:
         raise RunError(f"{node.name} has no command")
-    return node.component.command.render(value_of)
+    return command.render(value_of)
 
 
 def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) -> dict[str, str]:
@@ -60,14 +62,21 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) ->
         "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
-    own = {**node.component.environment_variables, **node.job.environment_variables}
+    own = {**_component(node).environment_variables, **node.job.environment_variables}
     return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own}
 
 
 def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:
     """The files that the node's working folder starts with. Raises OSError."""
-    code, folder = node.component.code, node.component.folder
+    code, folder = _component(node).code, node.component.folder
     includes = tuple(folder / str(include.value) for include in code.includes)
     if code.path is None and not includes:
         return []
     return list(files.snapshot(folder / code.path if code.path is not None else None, includes))
+
+
+def _component(node: GraphNode) -> CommandComponent:
+    """A plan holds command nodes only; `plan.refusals` tells the others before a run."""
+    if not isinstance(node.component, CommandComponent):
+        raise RunError(f"{node.name} is a {node.job.type} node, which does not run on this machine")
+    return node.component

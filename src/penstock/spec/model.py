@@ -103,13 +103,32 @@ class CommandComponent:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherComponent:
+    """A component of another type (parallel, spark, data_transfer, automl), or the inline definition of such a node."""
+
+    name: str
+    type: str
+    version: str | None
+    inputs: MappingType[str, InputPort]
+    outputs: MappingType[str, OutputPort]
+    source: Mapping
+    folder: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class JobNode:
-    """A node of a pipeline: an entry of `jobs:`."""
+    """A node of a pipeline: an entry of `jobs:`.
+
+    `component` is the reference as it stands (`component:`, of a sweep node `trial:`); `inline` the definition that the
+    node holds itself. `searched` are the inputs that a sweep's search space gives values to.
+    """
 
     name: str
     type: str
     component: Scalar | Mapping | None
-    inline: CommandComponent | None
+    inline: CommandComponent | OtherComponent | None
+    searched: frozenset[str]
     inputs: MappingType[str, InputValue]
     outputs: MappingType[str, OutputValue]
     environment_variables: MappingType[str, str]
@@ -155,4 +174,4 @@ class PipelineJob:
     place: Place
 
 
-Component = CommandComponent | PipelineComponent
+Component = CommandComponent | PipelineComponent | OtherComponent

@@ -13,6 +13,7 @@ from penstock.spec.model import (
     InputPort,
     InputValue,
     JobNode,
+    OtherComponent,
     OutputPort,
     OutputValue,
     PipelineComponent,
@@ -22,7 +23,9 @@ from penstock.spec.model import (
 from penstock.spec.place import Place
 from penstock.spec.source import Mapping, Node, Scalar, Sequence, scalar_text
 
-_COMMAND_TYPES = ("command", "commandjob")
+COMMAND_TYPES = ("command", "commandjob")
+NODE_TYPES = (*COMMAND_TYPES, "pipeline", "sweep", "parallel", "spark", "automl", "data_transfer", "import")
+CONTROL_TYPES = ("if_else", "do_while", "parallel_for")
 
 
 def job_type(root: Mapping) -> str:
@@ -82,6 +85,9 @@ def read_component(root: Mapping, file: Path) -> Component:
         jobs = _nodes(root.mapping("jobs") or Mapping(root.place, {}), folder)
         bindings = _output_values(root.mapping("outputs"))
         return PipelineComponent(name, version, inputs, outputs, bindings, jobs, root, folder, root.place)
+    kind = component_type(root)
+    if kind not in COMMAND_TYPES:
+        return OtherComponent(name, kind, version, inputs, outputs, root, folder, root.place)
     return _command(root, folder, name, inputs, outputs)
 
 
@@ -91,6 +97,9 @@ def component_type(root: Mapping) -> str:
     if stated:
         return stated.lower()
     schema = (root.text("$schema") or "").rsplit("/", 1)[-1].lower()
+    for prefix, kind in (("parallel", "parallel"), ("spark", "spark"), ("datatransfer", "data_transfer")):
+        if schema.startswith(prefix):
+            return kind
     return "pipeline" if schema.startswith("pipeline") or "jobs" in root.entries else "command"
 
 
@@ -126,21 +135,16 @@ def _nodes(jobs: Mapping, folder: Path) -> dict[str, JobNode]:
 
 
 def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
-    component = source.get("component")
     kind = job_type(source)
+    component = source.get("trial" if kind == "sweep" else "component")
+    search = source.mapping("search_space")
     inputs, outputs = _input_values(source.mapping("inputs")), _output_values(source.mapping("outputs"))
-    inline = None
-    if component is None and kind in _COMMAND_TYPES:
-        ports = {port.name: port for port in map(_inline_input, inputs.values())}
-        results = {
-            value.name: OutputPort(value.name, value.type or "uri_folder", value.place) for value in outputs.values()
-        }
-        inline = _command(source, folder, name, ports, results)
     return JobNode(
         name=name,
         type=kind,
         component=component if isinstance(component, Scalar | Mapping) else None,
-        inline=inline,
+        inline=_inline(name, kind, source, folder, place),
+        searched=frozenset(search.entries if search else ()),
         inputs=inputs,
         outputs=outputs,
         environment_variables=_texts(source.mapping("environment_variables")),
@@ -148,6 +152,29 @@ def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
         folder=folder,
         place=place,
     )
+
+
+def _inline(
+    name: str, kind: str, source: Mapping, folder: Path, place: Place
+) -> CommandComponent | OtherComponent | None:
+    """The component that a node defines in itself; its ports are those that the node gives values to."""
+    trial = source.mapping("trial")
+    if ("trial" if kind == "sweep" else "component") in source.entries and not (kind == "sweep" and trial):
+        return None
+    ports = {port.name: port for port in map(_inline_input, _input_values(source.mapping("inputs")).values())}
+    results = {
+        value.name: OutputPort(value.name, value.type or "uri_folder", value.place)
+        for value in _output_values(source.mapping("outputs")).values()
+    }
+    if trial is not None and kind == "sweep":
+        searched = {entry.key.text: entry.key.place for entry in source.mapping("search_space") or ()}
+        ports |= {key: InputPort(key, "any", True, None, None, None, (), where) for key, where in searched.items()}
+        return _command(trial, folder, name, ports, results)
+    if kind in COMMAND_TYPES:
+        return _command(source, folder, name, ports, results)
+    if kind in NODE_TYPES and kind not in ("pipeline", "sweep"):
+        return OtherComponent(name, kind, None, ports, results, source, folder, place)
+    return None
 
 
 def _inline_input(value: InputValue) -> InputPort:

@@ -84,4 +84,5 @@ def odd_node_name(subject: Subject) -> Iterator[Told]:
 @rule("PS106", "A node that cannot be part of the graph")
 def broken_node(subject: Subject) -> Iterator[Told]:
     for broken in subject.graph.broken if subject.graph else ():
-        yield Told(broken.message, broken.place)
+        if broken.what != "registered":
+            yield Told(broken.message, broken.place)
