@@ -5,6 +5,7 @@ from pathlib import Path
 
 from azure.ai.ml import Input, load_component
 from azure.ai.ml.dsl import pipeline
+from azure.ai.ml.entities import Data
 
 HERE = Path(__file__).parent
 STEP = load_component(HERE / "components" / "step.yml")
@@ -26,6 +27,7 @@ def data(
     d = STEP(data=store)
     e = STEP(data=Input(type="uri_folder", path=HERE / "components", mode="ro_mount"))
     f = STEP(data=Input(type="uri_folder", path="components/src"), file=Input(type="uri_file", path="azureml:f:2"))
+    g = STEP(data=Data(name="rows", version="4", type="uri_folder"), file=Input(type="uri_file", path="f@latest"))
 
 
 job = data(
