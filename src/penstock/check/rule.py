@@ -24,12 +24,16 @@ Look = Callable[[Subject], Iterator[Told]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check with a name. `look` yields what it finds."""
+    """A check with a name. `look` yields what it finds.
+
+    `azure_only`: what it finds keeps Azure from running the job, but not this machine.
+    """
 
     id: str
     severity: Severity
     title: str
     look: Look
+    azure_only: bool = False
 
     def findings(self, subject: Subject) -> Iterator[Finding]:
         for told in self.look(subject):
@@ -39,11 +43,11 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(id_: str, title: str, severity: Severity = "error") -> Callable[[Look], Look]:
+def rule(id_: str, title: str, severity: Severity = "error", *, azure_only: bool = False) -> Callable[[Look], Look]:
     """Register a function as the rule `id_`."""
 
     def register(look: Look) -> Look:
-        RULES[id_] = Rule(id_, severity, title, look)
+        RULES[id_] = Rule(id_, severity, title, look, azure_only)
         return look
 
     return register

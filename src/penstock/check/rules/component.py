@@ -10,6 +10,7 @@ from penstock.check.subject import Subject
 from penstock.spec.expression import Reference
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import CommandComponent
+from penstock.spec.source import Scalar, scalar_text
 
 
 @rule("PS301", "A command component without a command")
@@ -60,3 +61,27 @@ def odd_port_name(subject: Subject) -> Iterator[Told]:
                 if not all(_PORT_NAME.fullmatch(part) for part in port.name.split(".")):
                     fix = "Use letters, digits and underscores."
                     yield Told(f"{component.name}: '{port.name}' cannot be the name of an {kind}.", port.place, fix)
+
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+
+
+@rule("PS306", "A version that Azure does not take")
+def odd_version(subject: Subject) -> Iterator[Told]:
+    version = _version(subject)
+    if version is not None and not _VERSION.fullmatch(scalar_text(version)):
+        fix = "Use letters, digits, dots, dashes and underscores, as in 1.0.0."
+        yield Told(f"'{scalar_text(version)}' cannot be a version.", version.place, fix)
+
+
+@rule("PS307", "A version that YAML reads as a number", "warning")
+def number_version(subject: Subject) -> Iterator[Told]:
+    version = _version(subject)
+    if version is not None and isinstance(version.value, float):
+        message = f"the version {version.text} is a number to YAML: Azure gets '{version.value}'."
+        yield Told(message, version.place, f"Put it in quotes: '{version.text}'.")
+
+
+def _version(subject: Subject) -> Scalar | None:
+    node = subject.root.get("version") if subject.kind.family in ("component", "environment", "data", "model") else None
+    return node if isinstance(node, Scalar) and node.value is not None else None

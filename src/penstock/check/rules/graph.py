@@ -10,6 +10,8 @@ from penstock.check.subject import Subject
 from penstock.graph.model import NodeOutput, Unresolved
 from penstock.graph.order import cycle
 from penstock.spec.finding import did_you_mean
+from penstock.spec.read import COMMAND_TYPES
+from penstock.spec.source import Mapping, Node, Scalar
 
 _WHAT = {"input": "pipeline input", "job": "job", "output": "output"}
 
@@ -86,3 +88,45 @@ def broken_node(subject: Subject) -> Iterator[Told]:
     for broken in subject.graph.broken if subject.graph else ():
         if broken.what != "registered":
             yield Told(broken.message, broken.place)
+
+
+_NEED_COMPUTE = (*COMMAND_TYPES, "sweep", "parallel", "data_transfer", "import")
+
+
+@rule("PS108", "A node that has no compute", azure_only=True)
+def no_compute(subject: Subject) -> Iterator[Told]:
+    graph = subject.graph
+    if graph is None or str(subject.kind) != "pipeline job" or _has_compute(graph.job.source):
+        return
+    for node in graph.nodes.values():
+        if node.job.type in _NEED_COMPUTE and node.job.source.get("compute") is None:
+            fix = "Add compute: to it, or default_compute: azureml:serverless below the pipeline's settings:."
+            yield Told(f"'{node.name}' has no compute and the pipeline no default.", node.job.place, fix)
+
+
+def _has_compute(job: Mapping) -> bool:
+    settings = job.mapping("settings")
+    return job.get("compute") is not None or (settings is not None and settings.get("default_compute") is not None)
+
+
+@rule("PS109", "A pipeline input that no node takes", "warning")
+def unused_input(subject: Subject) -> Iterator[Told]:
+    graph = subject.graph
+    if graph is None or graph.broken or subject.kind.type != "pipeline":
+        return
+    text = "\n".join(_texts(graph.job.source.get("jobs")))
+    ports = graph.job.inputs or (subject.component.inputs if subject.component else {})
+    for name, port in ports.items():
+        if not re.search(rf"parent\.inputs\.{re.escape(name)}\b", text):
+            yield Told(f"no node takes the pipeline input '{name}'.", port.place, "Bind it, or remove it.")
+
+
+def _texts(node: Node | None) -> Iterator[str]:
+    if isinstance(node, Scalar):
+        yield node.text
+    elif isinstance(node, Mapping):
+        for entry in node:
+            yield from _texts(entry.value)
+    elif node is not None:
+        for item in node.items:
+            yield from _texts(item)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
+from penstock.graph.literals import coerce
 from penstock.graph.model import Data, Invalid, Literal, Missing, NodeOutput
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import InputPort
@@ -79,3 +80,28 @@ def _mismatch(port: InputPort, given: str) -> bool:
     if port.type == given or {port.type, given} <= plain:
         return False
     return not (port.type == "uri_folder" and given in models_as_folders | {"mltable"})
+
+
+@rule("PS207", "A default that the port itself does not take")
+def bad_default(subject: Subject) -> Iterator[Told]:
+    for component in subject.components():
+        for port in component.inputs.values():
+            value = coerce(port.default, port, port.default.place) if port.default and port.is_literal else None
+            if isinstance(value, Invalid):
+                yield Told(
+                    f"{component.name}: the default of '{port.name}' does not fit it: {value.message}", value.place
+                )
+
+
+@rule("PS208", "A minimum above the maximum")
+def empty_range(subject: Subject) -> Iterator[Told]:
+    for component in subject.components():
+        for port in component.inputs.values():
+            low, high = port.minimum, port.maximum
+            if low and high and _is_number(low.value) and _is_number(high.value) and low.value > high.value:
+                message = f"{component.name}: no value of '{port.name}' is at least {low.text} and at most {high.text}."
+                yield Told(message, low.place, "Exchange min and max.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
