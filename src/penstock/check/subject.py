@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.graph.library import Library
 from penstock.graph.model import Composite, Graph, GraphNode
 from penstock.graph.resolve import resolve, resolve_component
 from penstock.spec.files import Files
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind, kind_of
 from penstock.spec.model import CommandComponent, Component, PipelineComponent
-from penstock.spec.read import read_component, read_job
-from penstock.spec.source import Document, Mapping, parse
+from penstock.spec.read import read_job
+from penstock.spec.source import Document, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +56,32 @@ class Subject:
         return tuple(component for component in self.components() if isinstance(component, CommandComponent))
 
 
-Reader = Callable[[Path], bytes]
-
-
-def read_subject(file: Path, files: Files) -> Subject | Document | None:
-    """Read a file as what it describes.
+def read_subject(file: Path, files: Files, library: Library | None = None) -> Subject | Document | None:
+    """Read a file as what it describes. Subjects that share a `library` read each file once between them.
 
     Returns the bare Document if it is not YAML, and None if it is YAML but not Azure ML's. Raises OSError.
     """
-    document = parse(files.read(file), str(file))
-    return subject_of(document, file, files) if document.root is not None else document
+    library = library.another() if library is not None else Library(files)
+    document = library.document(file)
+    return subject_of(document, file, files, library=library) if document.root is not None else document
 
 
-def subject_of(document: Document, file: Path, files: Files, kind: Kind | None = None) -> Subject | None:
+def subject_of(
+    document: Document, file: Path, files: Files, kind: Kind | None = None, library: Library | None = None
+) -> Subject | None:
     """The subject of a parsed file; `kind` says what to read it as, if not what it looks like."""
     kind = kind or kind_of(document.root)
     root = document.root
     if kind is None or not isinstance(root, Mapping):
         return None
+    library = library or Library(files)
     graph, component, found = None, None, document.findings
     if kind.family == "job":
-        graph, more = resolve(read_job(root, file), files)
+        graph, more = resolve(read_job(root, file), library)
         found = (*found, *more)
     elif kind.family == "component" and kind.type in ("command", "pipeline"):
-        component = read_component(root, file)
+        component = library.component(root, file)
         if isinstance(component, PipelineComponent):
-            graph, more = resolve_component(component, files)
+            graph, more = resolve_component(component, library)
             found = (*found, *more)
     return Subject(file, kind, root, graph, component, files, found)

@@ -1,4 +1,4 @@
-"""Finds the components that nodes refer to. Each file is read once, however many nodes use it."""
+"""Finds the components that nodes refer to. Each file is read once, however many nodes and subjects use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from penstock.spec.files import Files
 from penstock.spec.finding import Finding
 from penstock.spec.model import Component
 from penstock.spec.read import read_component
-from penstock.spec.source import Mapping, parse
+from penstock.spec.source import Document, Mapping, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,32 @@ class NotFound:
 
 @dataclass
 class Library:
-    """Components by reference. `findings` collects what is wrong with the files that were read on the way."""
+    """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
+
+    `findings` collects what is wrong with the component files that `find` has led to.
+    """
 
     files: Files
     findings: list[Finding] = field(default_factory=list)
-    _read: dict[Path, Component | NotFound] = field(default_factory=dict)
+    _documents: dict[Path, Document] = field(default_factory=dict)
+    _components: dict[Path, Component] = field(default_factory=dict)
+    _found: set[Path] = field(default_factory=set)
+
+    def another(self) -> Library:
+        """A library for another subject, which reads no file anew; its `findings` are its own."""
+        return Library(self.files, [], self._documents, self._components)
+
+    def document(self, path: Path) -> Document:
+        """The parsed file. Raises OSError."""
+        if path not in self._documents:
+            self._documents[path] = parse(self.files.read(path), str(path))
+        return self._documents[path]
+
+    def component(self, root: Mapping, path: Path) -> Component:
+        """The component that the file `path` with the content `root` describes."""
+        if path not in self._components:
+            self._components[path] = read_component(root, path)
+        return self._components[path]
 
     def find(self, reference: str, folder: Path) -> Component | NotFound:
         """The component that `reference` names: a path from `folder`, with or without `file:`."""
@@ -38,20 +59,21 @@ class Library:
                 "Refer to its YAML file instead, for example component: ./component.yml."
             )
             return NotFound("registered", message)
-        path = Path(os.path.normpath(folder / reference.removeprefix("file:")))
-        if path not in self._read:
-            self._read[path] = self._load(path)
-        return self._read[path]
+        return self._load(Path(os.path.normpath(folder / reference.removeprefix("file:"))))
 
     def _load(self, path: Path) -> Component | NotFound:
+        if path in self._components and path in self._found:
+            return self._components[path]
         if not self.files.is_file(path):
             kind = "is a folder; name the YAML file in it" if self.files.is_dir(path) else "does not exist"
             return NotFound("component", f"the component file '{path}' {kind}.")
         try:
-            document = parse(self.files.read(path), str(path))
+            document = self.document(path)
         except OSError as error:
             return NotFound("component", f"the component file '{path}' cannot be read: {error.strerror}.")
-        self.findings += document.findings
+        if path not in self._found:
+            self._found.add(path)
+            self.findings += document.findings
         if not isinstance(document.root, Mapping):
             return NotFound("component", f"'{path}' is not a component.")
-        return read_component(document.root, path)
+        return self.component(document.root, path)

@@ -28,7 +28,6 @@ from penstock.graph.model import (
     Value,
 )
 from penstock.spec.expression import Reference, Template
-from penstock.spec.files import Files
 from penstock.spec.finding import Finding, did_you_mean
 from penstock.spec.model import (
     Component,
@@ -44,9 +43,8 @@ from penstock.spec.read import CONTROL_TYPES, NODE_TYPES
 from penstock.spec.source import Mapping, Scalar
 
 
-def resolve(job: PipelineJob, files: Files) -> tuple[Graph, tuple[Finding, ...]]:
+def resolve(job: PipelineJob, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of `job`, and what is wrong with the component files that were read for it."""
-    library = Library(files)
     resolver = _Resolver(library)
     scope = _Scope("", dict(job.inputs), chain=())
     resolver.open(scope, job.jobs)
@@ -58,9 +56,8 @@ def resolve(job: PipelineJob, files: Files) -> tuple[Graph, tuple[Finding, ...]]
     return graph, tuple(library.findings)
 
 
-def resolve_component(component: PipelineComponent, files: Files) -> tuple[Graph, tuple[Finding, ...]]:
+def resolve_component(component: PipelineComponent, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of a pipeline component by itself; its inputs are `Given`."""
-    library = Library(files)
     resolver = _Resolver(library)
     scope = _Scope("", dict(component.inputs), chain=(_identity(component),))
     resolver.open(scope, component.jobs)
