@@ -42,7 +42,7 @@ def retrain_diabetes(
     target: str = "target",
     estimator: str = "KNeighborsRegressor",
     parameters: str = "{}",
-    test_fraction: float = 0.25,
+    test_fraction: float = 0.2,
     seed: int = 0,
     model_name: str = "diabetes",
     metrics: str = json.dumps(METRICS),
