@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from penstock.check.rule import RULES
-from penstock.check.rules import component, environment, files, graph, values
+from penstock.check.rules import (
+    component,
+    environment,
+    files,
+    graph,
+    other_nodes,
+    schedule,
+    serving,
+    sweep,
+    values,
+)
 from penstock.check.subject import Subject
 from penstock.spec.finding import Finding
 from penstock.spec.place import Place
 
 __all__ = ["GROUPS", "RULES", "check"]
 
-GROUPS = (graph, values, component, files, environment)
+GROUPS = (graph, values, component, files, environment, sweep, other_nodes, schedule, serving)
 
 
 def check(subject: Subject) -> tuple[Finding, ...]:

@@ -79,7 +79,7 @@ def subject_of(
     if kind.family == "job":
         graph, more = resolve(read_job(root, file), library)
         found = (*found, *more)
-    elif kind.family == "component" and kind.type in ("command", "pipeline"):
+    elif kind.family == "component":
         component = library.component(root, file)
         if isinstance(component, PipelineComponent):
             graph, more = resolve_component(component, library)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -35,7 +36,8 @@ def _undeclared(reference: Reference, component: CommandComponent) -> str | None
     """The way out if `reference` names no port of `component`, else None."""
     kind, name = reference.path[0], ".".join(reference.path[1:])
     if kind not in ("inputs", "outputs") or not name:
-        return "A command may name ${{inputs.NAME}} and ${{outputs.NAME}}."
+        meant = difflib.get_close_matches(kind, ("inputs", "outputs"), n=1)
+        return f"Did you mean '{meant[0]}'?" if meant else None
     declared = component.inputs if kind == "inputs" else component.outputs
     return None if name in declared else did_you_mean(name, declared)
 
