@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from penstock.graph.library import Library
 from penstock.graph.model import Composite, Graph, GraphNode
@@ -28,6 +29,7 @@ class Subject:
         component: the component that the file is, else None.
         files: the disk, read-only.
         found: what reading has found already, in this file and the component files that its graph brought in.
+        cache: what rules have read of code and snapshots; the subjects that share a library share it.
     """
 
     file: Path
@@ -37,6 +39,7 @@ class Subject:
     component: Component | None
     files: Files
     found: tuple[Finding, ...]
+    cache: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -84,4 +87,4 @@ def subject_of(
         if isinstance(component, PipelineComponent):
             graph, more = resolve_component(component, library)
             found = (*found, *more)
-    return Subject(file, kind, root, graph, component, files, found)
+    return Subject(file, kind, root, graph, component, files, found, library.cache)

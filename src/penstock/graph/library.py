@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from typing import Literal as OneOf
 
 from penstock.spec.files import Files
@@ -26,7 +27,8 @@ class NotFound:
 class Library:
     """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
 
-    `findings` collects what is wrong with the component files that `find` has led to.
+    `findings` collects what is wrong with the component files that `find` has led to; `cache` is for what others read
+    on the way, code for example.
     """
 
     files: Files
@@ -34,10 +36,11 @@ class Library:
     _documents: dict[Path, Document] = field(default_factory=dict)
     _components: dict[Path, Component] = field(default_factory=dict)
     _found: set[Path] = field(default_factory=set)
+    cache: dict[object, Any] = field(default_factory=dict)
 
     def another(self) -> Library:
         """A library for another subject, which reads no file anew; its `findings` are its own."""
-        return Library(self.files, [], self._documents, self._components)
+        return Library(self.files, [], self._documents, self._components, cache=self.cache)
 
     def document(self, path: Path) -> Document:
         """The parsed file. Raises OSError."""

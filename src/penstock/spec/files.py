@@ -27,6 +27,16 @@ class Files(Protocol):
         """The file's bytes. Raises OSError if it cannot be read."""
         ...
 
+    def size(self, path: Path) -> int:
+        """The file's size in bytes. Raises OSError."""
+        ...
+
+    def is_symlink(self, path: Path) -> bool: ...
+
+    def real(self, path: Path) -> Path:
+        """The path without symbolic links in it, absolute; a link to nothing leads to where it points."""
+        ...
+
     def snapshot(self, code: Path | None, includes: tuple[Path, ...]) -> Iterator[SnapshotFile]:
         """What uploading `code` with `additional_includes` would send, ignore files applied, in a stable order."""
         ...
