@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .tools/bin/uv
 BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
 .PHONY: help run test unit lint types check bench lock format clean
 
@@ -10,7 +11,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: .venv/.run  ## run the retraining loop on this machine (ARGS="--set inputs.x=1" adds options)
-	$(BIN)/penstock run $(PIPELINE) $(ARGS)
+	$(BIN)/penstock run $(PIPELINE) $(if $(COMMIT),--set jobs.register.inputs.git_commit=$(COMMIT)) $(ARGS)
 
 test: lint types unit  ## all that a change must pass: lint, types, tests
 

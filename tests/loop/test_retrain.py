@@ -19,7 +19,7 @@ from retraining import JOB, ROOT, STEPS, Registry, Retrained
 
 pytestmark = pytest.mark.loop
 PENSTOCK = Path(sys.executable).with_name("penstock")
-BETTER = ("inputs.estimator=LinearRegression",)
+BETTER = ("inputs.estimator=Ridge",)
 
 
 def test_accept_then_reject_then_a_better_candidate(
@@ -53,7 +53,7 @@ def test_accept_then_reject_then_a_better_candidate(
             assert sentence in second.log(node)
     assert list(registry.versions("diabetes")) == ["1"]
 
-    third = retrain(*BETTER)
+    third = retrain(*BETTER, "jobs.register.inputs.git_commit=0123abcd")
     assert third.code == 0, third.stderr
     assert third.decision["verdict"] == "accept", third.decision
     tags = registry.versions("diabetes")
@@ -61,6 +61,7 @@ def test_accept_then_reject_then_a_better_candidate(
     assert registry.champion("diabetes") == "2"
     assert [number for number, found in tags.items() if found.get("role") == "champion"] == ["2"]
     check_lineage(third, tags["2"])
+    assert tags["2"]["git_commit"] == "0123abcd"
 
 
 def check_lineage(run: Retrained, tags: dict[str, str]) -> None:
