@@ -76,7 +76,7 @@ def _register(
 
 
 def version_tags(decision: Decision, steps: Mapping[str, StepRecord], git_commit: str | None) -> dict[str, str]:
-    """What a version's tags say of its origin: see components/register/README.md for the list."""
+    """What a version's tags say of its origin; one without a value is left out."""
     train, gate = steps["train"], steps.get("validate_data")
     suite = decision.suite or {}
     tags = {
