@@ -18,7 +18,7 @@ CASES = Path(__file__).parents[1] / "cases"
 HEAVY = ("azure", "mlflow", "pandas", "numpy", "sklearn", "great_expectations", "rich", "sqlite3", "psutil", "pathspec")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["compile", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["compile", "--help"], ["check", "--help"]])
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
         "import sys; from penstock.cli.main import cli\n"
@@ -34,7 +34,7 @@ def test_help_is_light(arguments: list[str]) -> None:
     ("arguments", "message"),
     [
         (["rnu"], "Did you mean 'run'?"),
-        (["frobnicate"], "The commands are: compile, run."),
+        (["frobnicate"], "The commands are: check, "),
         (["run"], "Missing argument 'JOB'"),
         (["run", "x.yml", "--job", "2"], "No such option"),
         (["run", "x.yml", "--jobs", "0"], "--jobs"),

@@ -9,6 +9,7 @@ from penstock.check.rules import (
     files,
     graph,
     other_nodes,
+    reading,
     schedule,
     serving,
     sweep,
@@ -20,7 +21,7 @@ from penstock.spec.place import Place
 
 __all__ = ["GROUPS", "RULES", "check"]
 
-GROUPS = (graph, values, component, files, environment, sweep, other_nodes, schedule, serving)
+GROUPS = (reading, graph, values, component, files, environment, sweep, other_nodes, schedule, serving)
 
 
 def check(subject: Subject) -> tuple[Finding, ...]:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.check import RULES, check
-from penstock.check.subject import subject_of
+from penstock.check.project import once
+from penstock.check.subject import Subject, subject_of
+from penstock.cli.suppressed import suppressions
 from penstock.errors import DefinitionError
 from penstock.plan import Plan, make_plan
 from penstock.plan.refusals import refusals
@@ -46,12 +48,21 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
     if root is None:
         raise InvalidJobError(file, document.findings)
     subject = subject_of(Document(document.file, root, document.findings), file, disk, Kind("job", job_type(root)))
-    findings = tuple(map(_for_this_machine, check(subject))) if subject else ()
+    findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
     if subject is not None and subject.graph is not None:
         findings = (*findings, *refusals(subject.graph))
     if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return make_plan(subject.graph), findings
+
+
+def _unsuppressed(subject: Subject, disk: Disk) -> tuple[Finding, ...]:
+    """The findings that nobody has suppressed; of a graph with holes every error, for it cannot run all the same."""
+    findings = check(subject)
+    kept = suppressions(disk).apply(findings, [str(subject.file)])
+    if subject.graph is not None and subject.graph.is_whole:
+        return kept
+    return once([*kept, *(finding for finding in findings if finding.severity == "error")])
 
 
 def _for_this_machine(finding: Finding) -> Finding:

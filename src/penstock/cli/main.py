@@ -14,6 +14,7 @@ from penstock.errors import PenstockError
 
 # verb -> one line of help, so that `penstock --help` imports no verb.
 VERBS = {
+    "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "run": "Run a job YAML on this machine.",
 }

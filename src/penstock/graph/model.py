@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal as OneOf
 
+from penstock.graph.order import cycle
 from penstock.spec.model import (
     CommandComponent,
     InputPort,
@@ -161,6 +162,15 @@ class Graph:
     broken: tuple[Broken, ...]
     outputs: Mapping[str, NodeOutput]
     bad_outputs: tuple[Unresolved, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every node is there and has a value for every input that needs one, and none waits for itself."""
+        nodes: tuple[GraphNode | Composite, ...] = (*self.nodes.values(), *self.composites)
+        values = (value for node in nodes for value in node.inputs.values())
+        if not self.nodes or self.broken or any(isinstance(value, Missing | Unresolved | Invalid) for value in values):
+            return False
+        return not cycle({name: node.depends_on() for name, node in self.nodes.items()})
 
 
 def port_of(node: GraphNode | Composite, name: str) -> InputPort | None:
