@@ -43,9 +43,14 @@ def names(text: str | None) -> list[str]:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the names of `known` that are spelled nearly as `name` is; empty if there are none."""
+    close = close_names(name, known, most=3)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def close_names(name: str, known: Iterable[str], most: int) -> list[str]:
+    """At most `most` names of `known` that are spelled nearly as `name` is, whatever their case; the closest first."""
     folded = {str(candidate).casefold(): str(candidate) for candidate in known}
-    close = get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(folded[match]) for match in close)}?" if close else ""
+    return [folded[match] for match in get_close_matches(name.casefold(), folded, n=most, cutoff=0.6)]
 
 
 def unknown_columns(wanted: Sequence[str], known: Sequence[str], flag: str) -> list[str]:

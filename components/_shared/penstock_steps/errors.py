@@ -21,5 +21,5 @@ def run_step(main: Callable[[], None]) -> None:
     try:
         main()
     except StepError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {error}", file=sys.stderr)  # noqa: T201 - the step's last word
         raise SystemExit(1) from None

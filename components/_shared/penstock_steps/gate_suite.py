@@ -6,13 +6,13 @@ the file is checked as a whole, all problems are told together, and each expecta
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from penstock_steps.arguments import close_names
 from penstock_steps.digests import text_digest
 from penstock_steps.errors import StepError
 from penstock_steps.gate_report import SEVERITIES, Severity
@@ -103,10 +103,8 @@ def raise_all(where: Path | str, problems: Sequence[str]) -> None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` if a word of `known` is close to `word`, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    folded = {name.lower(): name for name in known}
-    guess = folded.get(word.lower()) or (close[0] if close else None)
-    return f"; did you mean {guess!r}?" if guess else ""
+    close = close_names(word, known, most=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _text(path: Path) -> str:
