@@ -70,20 +70,26 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 @rule("PS306", "A version that Azure does not take")
 def odd_version(subject: Subject) -> Iterator[Told]:
-    version = _version(subject)
-    if version is not None and not _VERSION.fullmatch(scalar_text(version)):
-        fix = "Use letters, digits, dots, dashes and underscores, as in 1.0.0."
-        yield Told(f"'{scalar_text(version)}' cannot be a version.", version.place, fix)
+    for version in _versions(subject):
+        if not _VERSION.fullmatch(scalar_text(version)):
+            fix = "Use letters, digits, dots, dashes and underscores, as in 1.0.0."
+            yield Told(f"'{scalar_text(version)}' cannot be a version.", version.place, fix)
 
 
 @rule("PS307", "A version that YAML reads as a number", "warning")
 def number_version(subject: Subject) -> Iterator[Told]:
-    version = _version(subject)
-    if version is not None and isinstance(version.value, float):
-        message = f"the version {version.text} is a number to YAML: Azure gets '{version.value}'."
-        yield Told(message, version.place, f"Put it in quotes: '{version.text}'.")
+    for version in _versions(subject):
+        if isinstance(version.value, float):
+            message = f"the version {version.text} is a number to YAML: Azure gets '{version.value}'."
+            yield Told(message, version.place, f"Put it in quotes: '{version.text}'.")
 
 
-def _version(subject: Subject) -> Scalar | None:
-    node = subject.root.get("version") if subject.kind.family in ("component", "environment", "data", "model") else None
-    return node if isinstance(node, Scalar) and node.value is not None else None
+def _versions(subject: Subject) -> Iterator[Scalar]:
+    """The versions of the asset that the file is, and of the components that it uses."""
+    own = (subject.root,) if subject.kind.family in ("environment", "data", "model") else ()
+    inline = {id(node.job.source) for node in subject.nodes()}
+    used = (component.source for component in subject.components() if id(component.source) not in inline)
+    for source in (*own, *used):
+        node = source.get("version")
+        if isinstance(node, Scalar) and node.value is not None:
+            yield node
