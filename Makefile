@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check bench lock format clean
+.PHONY: help run test unit lint types check bench docs lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,10 @@ format: .venv/.dev  ## rewrite the sources as ruff would have them
 
 bench: .venv/.dev  ## print the times that the README states
 	$(BIN)/python tests/bench/bench.py
+
+docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)
+	@mkdir -p docs
+	$(BIN)/python -m penstock.check.table > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
 
 lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt
