@@ -11,7 +11,7 @@ from penstock_steps import lineage
 from penstock_steps.errors import StepError, run_step
 from penstock_steps.gate import check, refusal, warnings
 from penstock_steps.gate_page import write_page
-from penstock_steps.gate_report import SEVERITIES, Policy, Report, write_report
+from penstock_steps.gate_report import PAGE_FILE, SEVERITIES, Policy, Report, write_report
 from penstock_steps.lineage import Component
 
 COMPONENT = Component("validate_data", "1.0.0")
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     lineage.write(args.report, "report", _record(report, parameters))
     _print(report)
     if report.verdict == "failed":
+        print(f"The whole report: {args.report / PAGE_FILE}")
         raise StepError(refusal(report))
 
 
