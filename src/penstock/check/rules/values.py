@@ -12,6 +12,9 @@ from penstock.spec.finding import did_you_mean
 from penstock.spec.model import InputPort
 
 
+_WITH_ARTICLE = {"string": "a string", "number": "a number", "integer": "an integer", "boolean": "a boolean"}
+
+
 @rule("PS201", "A required input has no value")
 def missing_input(subject: Subject) -> Iterator[Told]:
     for node in subject.nodes():
@@ -64,7 +67,7 @@ def wrong_kind(subject: Subject) -> Iterator[Told]:
             if port.type == "any":
                 continue
             if isinstance(value, Data | NodeOutput) and port.is_literal:
-                yield Told(f"'{node.name}': '{name}' takes a {port.type}, not data.", value.place)
+                yield Told(f"'{node.name}': '{name}' takes {_WITH_ARTICLE[port.type]}, not data.", value.place)
             elif isinstance(value, Literal) and not port.is_literal:
                 fix = f"Give the pipeline's input as an object: {{type: {port.type}, path: ./data}}."
                 yield Told(f"'{node.name}': '{name}' takes data ({port.type}), not a plain value.", value.place, fix)
