@@ -11,7 +11,6 @@ from penstock.graph.model import Data, Invalid, Literal, Missing, NodeOutput
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import InputPort
 
-
 _WITH_ARTICLE = {"string": "a string", "number": "a number", "integer": "an integer", "boolean": "a boolean"}
 
 
