@@ -42,6 +42,8 @@ from penstock.spec.model import (
 from penstock.spec.read import CONTROL_TYPES, NODE_TYPES
 from penstock.spec.source import Mapping, Scalar
 
+_MAX_NESTED = 10_000  # pipelines in pipelines grow exponentially
+
 
 def resolve(job: PipelineJob, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of `job`, and what is wrong with the component files that were read for it."""
@@ -107,6 +109,7 @@ class _Resolver:
         self.nodes: dict[str, GraphNode] = {}
         self.composites: list[Composite] = []
         self.broken: list[Broken] = []
+        self._nested = 0
 
     def open(self, scope: _Scope, jobs: dict[str, JobNode] | object) -> None:
         """Look up the component of every node of `scope`, and open nested pipelines."""
@@ -128,6 +131,12 @@ class _Resolver:
 
     def _component(self, job: JobNode, scope: _Scope) -> Component | Broken:
         name = scope.prefix + job.name
+        self._nested += bool(scope.prefix)
+        if self._nested > _MAX_NESTED:
+            message = (
+                f"nested pipelines make more than {_MAX_NESTED} nodes; '{name}' and what follows is not looked at."
+            )
+            return Broken(name, job, "recursion", message, job.place)
         if job.inline is not None:
             return job.inline
         if job.type not in NODE_TYPES:
@@ -136,12 +145,15 @@ class _Resolver:
             key = "trial" if job.type == "sweep" else "component"
             message = f"'{name}' names no component file; write {key}: ./component.yml."
             return Broken(name, job, "component", message, job.place)
-        found = self.library.find(azure_text(job.component), job.folder)
+        return self._referenced_component(name, job, job.component, scope)
+
+    def _referenced_component(self, name: str, job: JobNode, reference: Scalar, scope: _Scope) -> Component | Broken:
+        found = self.library.find(azure_text(reference), job.folder)
         if isinstance(found, NotFound):
-            return Broken(name, job, found.what, f"'{name}': {found.message}", job.component.place)
+            return Broken(name, job, found.what, f"'{name}': {found.message}", reference.place)
         if isinstance(found, PipelineComponent) and _identity(found) in scope.chain:
             message = f"'{name}' contains itself: {' -> '.join(n for _, n in (*scope.chain, _identity(found)))}."
-            return Broken(name, job, "recursion", message, job.component.place)
+            return Broken(name, job, "recursion", message, reference.place)
         return found
 
     def _publish_outputs(self, scope: _Scope, child: _Child) -> None:
