@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.check import check
-from penstock.check.subject import subject_of
+from penstock.check.subject import Subject, read_subject, subject_of
+from penstock.graph.library import Library
 from penstock.graph.model import Graph, Literal, NodeOutput
 from penstock.plan import make_plan
 from penstock.spec.files import SnapshotFile
@@ -217,3 +218,33 @@ jobs:
         ("PS101", 9),
         ("PS106", 11),
     ]
+
+
+def test_pipelines_that_contain_each_other_thrice_on_every_level_end_in_a_finding() -> None:
+    node = "  {}:\n    type: pipeline\n    component: ./level{}.yml\n"
+    levels = {
+        f"level{i}": "type: pipeline\nname: level\njobs:\n" + "".join(node.format(name, i + 1) for name in "abc")
+        for i in range(30)
+    }
+    graph, findings = load(levels["level0"], Memory(**levels))
+    assert len(graph.nodes) + len(graph.composites) <= 10_000
+    assert any("nested pipelines make more than 10000 nodes" in finding.message for finding in findings)
+
+
+def test_subjects_that_share_a_library_read_a_component_once_and_hear_of_its_faults() -> None:
+    class Counting(Memory):
+        reads = 0
+
+        def read(self, path: Path) -> bytes:
+            self.reads += path.name == "step.yml"
+            return super().read(path)
+
+    job = "type: pipeline\njobs:\n  a:\n    component: ./step.yml\n"
+    files = Counting(step=STEP + "name: again\n", one=job, two=job)
+    library = Library(files)
+    subjects = [read_subject(Path(f"/p/{name}.yml"), files, library) for name in ("step", "one", "two")]
+    assert files.reads == 1
+    for subject in subjects:
+        assert isinstance(subject, Subject)
+        assert [finding.rule for finding in subject.found] == ["PS002"]
+    assert subjects[1].graph.nodes["a"].component is subjects[0].component

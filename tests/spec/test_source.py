@@ -58,13 +58,24 @@ def test_no_input_raises(data: bytes | str) -> None:
     assert all(finding.place.line >= 1 and finding.place.column >= 1 for finding in document.findings)
 
 
+def bomb() -> bytes:
+    """A few lines that stand for nine million values."""
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 20)}]" for i in range(1, 7)]
+    return "\n".join(lines).encode()
+
+
 @pytest.mark.parametrize(
     ("data", "place", "message"),
     [
         (b"", "x.yml:1:1", "the file is empty"),
         (b"a: 1\nb: [1, 2\n", "x.yml:3:1", "is not YAML"),
         (b"a:\n\t- 1\n", "x.yml:2:1", "is not YAML"),
-        ("a: ü".encode("latin-1"), "x.yml:1:1", "is not UTF-8 text (byte 3)"),
+        ("b: 1\na: ü".encode("latin-1"), "x.yml:2:4", "is not UTF-8 text"),
+        (b"b: 1\na: 'x\nc: 2\n", "x.yml:2:4", "the quote that opens here is never closed"),
+        (b"a: 1\nb: 2024-99-99\n", "x.yml:2:4", "2024-99-99 is no value: month must be in 1..12"),
+        ("ü: 1\nb: ü\0\n".encode(), "x.yml:2:5", "holds a character that YAML does not allow"),
+        (bomb(), "x.yml:5:65", "its aliases stand for more than 200000 values"),
         (b"a: 1\nb: 2\na: 3\n", "x.yml:3:1", "the key 'a' stands here for the second time"),
         (b"? [1, 2]\n: x\n", "x.yml:1:3", "a key must be a plain word"),
         (b"[" * 100_000, "x.yml:1:101", "nested more than 100 levels deep"),

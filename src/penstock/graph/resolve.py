@@ -115,7 +115,7 @@ class _Resolver:
         """Look up the component of every node of `scope`, and open nested pipelines."""
         assert isinstance(jobs, dict)  # noqa: S101 - narrows the model's read-only mapping
         for name, job in jobs.items():
-            found = self._component(job, scope)
+            found = self._too_many(job, scope) or self._component(job, scope)
             if isinstance(found, Broken):
                 self.broken.append(found)
                 scope.broken.add(name)
@@ -129,14 +129,17 @@ class _Resolver:
         for child in scope.children.values():
             self._publish_outputs(scope, child)
 
+    def _too_many(self, job: JobNode, scope: _Scope) -> Broken | None:
+        """Why the node is not looked at, if pipelines in pipelines have grown beyond all measure."""
+        self._nested += bool(scope.prefix)
+        if self._nested <= _MAX_NESTED:
+            return None
+        name = scope.prefix + job.name
+        message = f"nested pipelines make more than {_MAX_NESTED} nodes; '{name}' and what follows is not checked."
+        return Broken(name, job, "recursion", message, job.place)
+
     def _component(self, job: JobNode, scope: _Scope) -> Component | Broken:
         name = scope.prefix + job.name
-        self._nested += bool(scope.prefix)
-        if self._nested > _MAX_NESTED:
-            message = (
-                f"nested pipelines make more than {_MAX_NESTED} nodes; '{name}' and what follows is not looked at."
-            )
-            return Broken(name, job, "recursion", message, job.place)
         if job.inline is not None:
             return job.inline
         if job.type not in NODE_TYPES:

@@ -6,6 +6,7 @@ for a number is a number here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from penstock.spec.place import Place
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 _MAX_DEPTH = 100
+_MAX_ALIASED = 200_000
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +109,36 @@ def parse(data: bytes | str, file: str) -> Document:
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        return _broken(file, Place(file), f"is not UTF-8 text (byte {error.start})", "Save it as UTF-8.")
+        place = _place_after(error.object[: error.start].decode("utf-8-sig"), file)
+        return _broken(file, place, "is not UTF-8 text", "Save it as UTF-8.")
     composer = _Composer(file)
     try:
         root = composer.compose(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        return _broken(file, place, f"is not YAML: {error.problem or error.context}")
-    except (yaml.YAMLError, ValueError) as error:
-        return _broken(file, Place(file), f"is not YAML: {error}")
+        return _malformed(error, file)
+    except yaml.reader.ReaderError as error:
+        before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "replace")
+        return _broken(file, _place_after(before, file), f"holds a character that YAML does not allow: {error.reason}")
+    except yaml.YAMLError as error:
+        return _broken(file, Place(file), f"is not YAML: {' '.join(str(error).split())}")
     if root is None:
         return _broken(file, Place(file), "is empty")
     return Document(file, root, tuple(composer.findings))
+
+
+def _malformed(error: yaml.MarkedYAMLError, file: str) -> Document:
+    """A fault of the syntax: where it shows, but an unclosed quote where it opens."""
+    unclosed = error.context == "while scanning a quoted scalar" and error.problem == "found unexpected end of stream"
+    mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+    problem = "the quote that opens here is never closed" if unclosed else error.problem or error.context
+    return _broken(file, place, f"is not YAML: {problem}")
+
+
+def _place_after(text: str, file: str) -> Place:
+    """Where the character that follows `text` stands."""
+    lines = _LINE_END.split(text)
+    return Place(file, len(lines), len(lines[-1]) + 1)
 
 
 def _broken(file: str, place: Place, what: str, fix: str = "") -> Document:
@@ -132,12 +152,16 @@ def _error(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or an object whose end has not come yet. The children of an object are keys and values in turn."""
+    """A list or an object whose end has not come yet. The children of an object are keys and values in turn.
+
+    `size` counts the values in it so far, those of aliases as often as they are named.
+    """
 
     is_mapping: bool
     place: Place
     anchor: str | None
     children: list[Node]
+    size: int = 1
 
 
 class _Composer:
@@ -149,12 +173,13 @@ class _Composer:
     def __init__(self, file: str) -> None:
         self.file = file
         self.findings: list[Finding] = []
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._aliased = 0
         self._open: list[_Open] = []
         self._root: Node | None = None
 
     def compose(self, text: str) -> Node | None:
-        """The only document of `text`, None if there is nothing in it. Raises yaml.YAMLError or ValueError."""
+        """The only document of `text`, None if there is nothing in it. Raises yaml.YAMLError."""
         loader = _Loader(text)
         documents = 0
         try:
@@ -178,7 +203,11 @@ class _Composer:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise _error(f"nothing before this is called &{event.anchor}", event)
-            self._add(self._anchors[event.anchor], None)
+            node, size = self._anchors[event.anchor]
+            self._aliased += size
+            if self._aliased > _MAX_ALIASED:
+                raise _error(f"its aliases stand for more than {_MAX_ALIASED} values", event)
+            self._add(node, None, size)
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(self._open) >= _MAX_DEPTH:
                 raise _error(f"it is nested more than {_MAX_DEPTH} levels deep", event)
@@ -187,13 +216,14 @@ class _Composer:
         elif isinstance(event, yaml.CollectionEndEvent):
             ended = self._open.pop()
             node = self._mapping(ended) if ended.is_mapping else Sequence(ended.place, tuple(ended.children))
-            self._add(node, ended.anchor)
+            self._add(node, ended.anchor, ended.size)
 
-    def _add(self, node: Node, anchor: str | None) -> None:
+    def _add(self, node: Node, anchor: str | None, size: int = 1) -> None:
         if anchor is not None:
-            self._anchors[anchor] = node
+            self._anchors[anchor] = (node, size)
         if self._open:
             self._open[-1].children.append(node)
+            self._open[-1].size += size
         else:
             self._root = node
 
@@ -205,7 +235,10 @@ class _Composer:
         place = self._place(mark)
         if tag == _MERGE:
             return Scalar(place, _MERGE, event.value)
-        value = loader.construct_object(yaml.ScalarNode(tag, event.value, mark))
+        try:
+            value = loader.construct_object(yaml.ScalarNode(tag, event.value, mark))
+        except ValueError as error:  # a date or a number that is none
+            raise _error(f"{event.value} is no value: {error}", event) from None
         return Scalar(place, value, event.value)
 
     def _mapping(self, ended: _Open) -> Mapping:
