@@ -5,10 +5,12 @@ from __future__ import annotations
 from penstock.check.rule import RULES
 from penstock.check.rules import (
     component,
+    entry_point,
     environment,
     files,
     graph,
     other_nodes,
+    ports,
     reading,
     schedule,
     serving,
@@ -21,7 +23,7 @@ from penstock.spec.place import Place
 
 __all__ = ["GROUPS", "RULES", "check"]
 
-GROUPS = (reading, graph, values, component, files, environment, sweep, other_nodes, schedule, serving)
+GROUPS = (reading, graph, values, component, ports, entry_point, files, environment, sweep, other_nodes, schedule, serving)
 
 
 def check(subject: Subject) -> tuple[Finding, ...]:
