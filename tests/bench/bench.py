@@ -2,7 +2,7 @@
 
 Each command is run several times in turn with a bare interpreter (`python -c pass`), so that a busy machine shows in
 both; medians are printed. The retraining loop runs in fresh workspaces (first run: accepted and packaged; then again
-in the same one: rejected).
+in the same one: rejected). `tests/bench/generated.py` makes the repositories that are checked.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import generated
 
 ROOT = Path(__file__).parents[2]
 PENSTOCK = Path(sys.executable).with_name("penstock")
@@ -41,6 +43,24 @@ def show(name: str, value: float, bound: float, note: str) -> bool:
     return good
 
 
+def checks(runs: int = 5) -> bool:
+    """`penstock check`: a repository, one file, and pipelines of one and two thousand nodes."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        generated.repository(root / "repository", 500)
+        one, two = (generated.big_pipeline(root / f"nodes_{nodes}", nodes) for nodes in (1000, 2000))
+        good = [
+            compare("penstock check, one file", [PENSTOCK, "check", JOB], 0.25),
+            compare("penstock check, 500 files", [PENSTOCK, "check", root / "repository"], 2, runs),
+            compare("penstock check, 1,000 nodes", [PENSTOCK, "check", one], 1, runs),
+        ]
+        pairs = [(seconds(PENSTOCK, "check", one), seconds(PENSTOCK, "check", two)) for _ in range(runs)]
+        ratio = statistics.median(second / first for first, second in pairs)
+        fits = ratio < 2.6
+        print(f"{'2,000 nodes : 1,000 nodes':34} {ratio:8.2f}     bound  2.60     {'ok' if fits else 'OVER'}")
+    return all(good) and fits
+
+
 def loop(runs: int = 3) -> bool:
     """The retraining loop: accepted in a fresh workspace, then rejected in the same one."""
     first, second = [], []
@@ -62,6 +82,8 @@ def main() -> int:
         compare("penstock --help", [PENSTOCK, "--help"], 0.25),
         compare("penstock run --help", [PENSTOCK, "run", "--help"], 0.25),
         compare("penstock compile --help", [PENSTOCK, "compile", "--help"], 0.25),
+        compare("penstock check --help", [PENSTOCK, "check", "--help"], 0.25),
+        checks(),
         loop(),
     ]
     return 0 if all(good) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ def command(context: click.Context, paths: tuple[Path, ...], form: str, rule: st
     if rule is not None:
         _explain(rule, form)
         return
+    gc.disable()  # nothing of what is read becomes garbage before the end: a sixth of the time
     from penstock.check.project import check_project
     from penstock.cli.suppressed import suppressions
     from penstock.store.files import RememberingDisk
@@ -99,7 +101,7 @@ def _sarif(report: Report) -> dict[str, Any]:
     from importlib.metadata import version
 
     from penstock.check.sarif import sarif
-    from penstock.store.settings import repository_of
+    from penstock.store.project import repository_of
 
     here = Path(os.path.abspath(os.curdir))  # noqa: PTH100 - without following links
     return sarif(report.findings, repository_of(here), version("penstock"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from penstock.check.suppress import Ignores, Suppressions, parse_ignores
 from penstock.spec.files import Files
-from penstock.store.settings import FILE, project_of, settings_text
+from penstock.store.project import FILE, project_of, settings_text
 
 
 def reader(files: Files) -> Callable[[str], bytes]:

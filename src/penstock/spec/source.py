@@ -17,6 +17,7 @@ from penstock.spec.finding import Finding
 from penstock.spec.place import Place
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 _MAX_DEPTH = 100
 _MAX_ALIASED = 200_000
@@ -233,6 +234,8 @@ class _Composer:
             tag = loader.resolve(yaml.ScalarNode, event.value, event.implicit)
         mark: Any = event.start_mark
         place = self._place(mark)
+        if tag == _TEXT:
+            return Scalar(place, event.value, event.value)
         if tag == _MERGE:
             return Scalar(place, _MERGE, event.value)
         try:

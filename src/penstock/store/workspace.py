@@ -22,16 +22,9 @@ from typing import Any
 from penstock.errors import RunError
 from penstock.spec.files import SnapshotFile
 from penstock.spec.model import OutputPort
+from penstock.store.project import FOLDER, project_root
 
-FOLDER = ".penstock"
-_ROOT_MARKS = ("penstock.toml", ".git", FOLDER)
-
-
-def project_root(start: Path) -> Path:
-    """The closest folder from `start` upwards with penstock.toml, .git or .penstock in it; `start` if there is none."""
-    return next(
-        (folder for folder in (start, *start.parents) if any((folder / m).exists() for m in _ROOT_MARKS)), start
-    )
+__all__ = ["FOLDER", "Attempt", "NodeFolder", "RunFolder", "Workspace", "project_root", "write_atomically"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`penstock.toml` of the project that a file belongs to."""
+"""The project that a file belongs to, and its `penstock.toml`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import os
 from pathlib import Path
 
 from penstock.errors import DefinitionError
-from penstock.store.workspace import project_root
 
 FILE = "penstock.toml"
+FOLDER = ".penstock"
+_ROOT_MARKS = (FILE, ".git", FOLDER)
+
+
+def project_root(start: Path) -> Path:
+    """The closest folder from `start` upwards with penstock.toml, .git or .penstock in it; `start` if there is none."""
+    return next(
+        (folder for folder in (start, *start.parents) if any((folder / m).exists() for m in _ROOT_MARKS)), start
+    )
 
 
 def project_of(file: Path) -> Path:
