@@ -11,9 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.spec.files import SnapshotFile
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _ALWAYS = "__pycache__"
 
@@ -34,12 +40,24 @@ class _IgnoreFile:
                 return cls(folder, (*lines, _ALWAYS))
         return cls(folder, (_ALWAYS,))
 
+    @property
+    def brings_back(self) -> bool:
+        """Whether a file in an ignored folder may go along all the same."""
+        return any(line.startswith("!") for line in self.lines)
+
     def excludes(self, path: Path) -> bool:
         if self.lines == (_ALWAYS,):
             return _ALWAYS in path.relative_to(self.base).parts
-        from pathspec import GitIgnoreSpec
+        return _patterns(self.lines).match_file(path.relative_to(self.base).as_posix())
 
-        return GitIgnoreSpec.from_lines(self.lines).match_file(path.relative_to(self.base).as_posix())
+
+@cache
+def _patterns(lines: tuple[str, ...]) -> PathSpec[GitIgnoreSpecPattern]:
+    """The patterns of an ignore file, of which the last that matches decides (GitIgnoreSpec would do as git does)."""
+    from pathspec import PathSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+    return PathSpec.from_lines(GitIgnoreSpecPattern, lines)
 
 
 def snapshot_files(code: Path | None, includes: tuple[Path, ...]) -> Iterator[SnapshotFile]:
@@ -63,11 +81,21 @@ def snapshot_files(code: Path | None, includes: tuple[Path, ...]) -> Iterator[Sn
 
 
 def _collect(path: Path, name: str, ignores: tuple[_IgnoreFile, ...], nested: bool, found: dict[str, Path]) -> None:
-    if name and any(ignore.excludes(path) for ignore in ignores):
+    # azure-ai-ml looks at folders only where it copies them (with includes); elsewhere `!` brings back what is in one
+    whole = nested or not path.is_dir() or not any(ignore.brings_back for ignore in ignores)
+    if name and whole and any(ignore.excludes(path) for ignore in ignores):
         return
-    if not path.is_dir():
+    if not path.is_dir() or _leads_back(path):
         found[name] = path
         return
     for child in sorted(path.iterdir()):
         inner = (*ignores, _IgnoreFile.of(child)) if nested and child.is_dir() else ignores
         _collect(child, f"{name}/{child.name}" if name else child.name, inner, nested, found)
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in: there is no end to what it holds."""
+    if not folder.is_symlink():
+        return False
+    target = os.path.realpath(folder)
+    return Path(os.path.realpath(folder.parent)).is_relative_to(target)
