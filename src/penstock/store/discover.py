@@ -43,16 +43,31 @@ class _Ignores:
     lines: tuple[str, ...]
 
     @cached_property
-    def _patterns(self) -> Any:
+    def _patterns(self) -> list[Any]:
         from pathspec import GitIgnoreSpec
 
-        return GitIgnoreSpec.from_lines(self.lines)
+        return [pattern for pattern in GitIgnoreSpec.from_lines(self.lines).patterns if pattern.include is not None]
 
     def verdict(self, path: str, *, is_dir: bool) -> bool | None:
         """Whether it excludes the path; None if it says nothing of it."""
         name = path[len(self.base.rstrip("/")) + 1 :] + ("/" if is_dir else "")
-        include: bool | None = self._patterns.check_file(name).include
-        return include
+        for pattern in reversed(self._patterns):
+            if _is_meant(pattern, name):
+                include: bool = pattern.include
+                return include
+        return None
+
+
+def _is_meant(pattern: Any, name: str) -> bool:
+    """Whether a pattern matches the path itself, not a folder above it: that one has been decided before.
+
+    What pathspec matches by a folder holds the slash after that folder's name in the group `ps_d`.
+    """
+    found = pattern.match_file(name)
+    if found is None:
+        return False
+    slash = found.match.groupdict().get("ps_d")
+    return slash is None or found.match.end("ps_d") == len(name)
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
