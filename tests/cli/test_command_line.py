@@ -18,7 +18,9 @@ CASES = Path(__file__).parents[1] / "cases"
 HEAVY = ("azure", "mlflow", "pandas", "numpy", "sklearn", "great_expectations", "rich", "sqlite3", "psutil", "pathspec")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["compile", "--help"], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["compile", "--help"], ["check", "--help"], ["snapshot", "--help"]]
+)
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
         "import sys; from penstock.cli.main import cli\n"

@@ -36,10 +36,10 @@ def as_text(findings: Iterable[Finding], read: Callable[[str], bytes]) -> Iterat
         place = finding.place
         if place.file not in sources:
             sources[place.file] = lines_of(decoded(read(place.file)))
-        where = click.style(_clean(str(place)), bold=True)
+        where = click.style(printable(str(place)), bold=True)
         severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
         message = f"{finding.message} {finding.fix}".strip()
-        yield f"{where}: {severity} {finding.rule}: {_clean(message)}"
+        yield f"{where}: {severity} {finding.rule}: {printable(message)}"
         lines = sources[place.file]
         if place.line <= len(lines) and lines[place.line - 1].strip():
             yield from _excerpt(lines[place.line - 1], place.column)
@@ -48,12 +48,12 @@ def as_text(findings: Iterable[Finding], read: Callable[[str], bytes]) -> Iterat
 def _excerpt(line: str, column: int) -> Iterator[str]:
     """The line, or the part of a long one around the column, and a caret."""
     start = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = _clean(line[start : start + _WIDTH])
+    shown = printable(line[start : start + _WIDTH])
     width = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in shown[: column - 1 - start])
     yield f"    {shown.rstrip()}"
     yield f"    {' ' * width}{click.style('^', fg='green', bold=True)}"
 
 
-def _clean(text: str) -> str:
-    """Without what would move the cursor, change colours or the direction of writing."""
+def printable(text: str) -> str:
+    """The text without what would move the cursor, change colours or the direction of writing."""
     return _CONTROL.sub(lambda match: " " if match.group() == "\t" else "\N{REPLACEMENT CHARACTER}", text)

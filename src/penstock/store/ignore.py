@@ -24,12 +24,39 @@ if TYPE_CHECKING:
 _ALWAYS = "__pycache__"
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoredBy:
+    """The pattern that keeps something out of a snapshot, and where it stands; `file` is None for what never goes."""
+
+    file: Path | None
+    line: int
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What a snapshot leaves out: where it lies, its path from the root with slashes (a folder's ends in one), why."""
+
+    path: Path
+    name: str
+    by: IgnoredBy
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A snapshot: what goes along and what does not, each in the order of the names."""
+
+    files: tuple[SnapshotFile, ...]
+    ignored: tuple[Ignored, ...]
+
+
 @dataclass(frozen=True)
 class _IgnoreFile:
     """The patterns of one ignore file; paths are matched from `base`."""
 
     base: Path
     lines: tuple[str, ...]
+    source: Path | None = None
 
     @classmethod
     def of(cls, folder: Path) -> _IgnoreFile:
@@ -37,7 +64,7 @@ class _IgnoreFile:
             path = folder / name
             if path.is_file():
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-                return cls(folder, (*lines, _ALWAYS))
+                return cls(folder, (*lines, _ALWAYS), path)
         return cls(folder, (_ALWAYS,))
 
     @property
@@ -45,19 +72,31 @@ class _IgnoreFile:
         """Whether a file in an ignored folder may go along all the same."""
         return any(line.startswith("!") for line in self.lines)
 
-    def excludes(self, path: Path) -> bool:
-        if self.lines == (_ALWAYS,):
-            return _ALWAYS in path.relative_to(self.base).parts
-        return _patterns(self.lines).match_file(path.relative_to(self.base).as_posix())
+    def excludes(self, path: Path) -> IgnoredBy | None:
+        """Which pattern keeps `path` out, if any."""
+        if self.source is None:
+            return IgnoredBy(None, 0, _ALWAYS) if _ALWAYS in path.relative_to(self.base).parts else None
+        patterns, numbers = _patterns(self.lines)
+        result = patterns.check_file(path.relative_to(self.base).as_posix())
+        if not result.include or result.index is None:
+            return None
+        number = numbers[result.index]
+        if number == len(self.lines):  # the line that is added to every file
+            return IgnoredBy(None, 0, _ALWAYS)
+        return IgnoredBy(self.source, number, self.lines[number - 1].strip())
 
 
 @cache
-def _patterns(lines: tuple[str, ...]) -> PathSpec[GitIgnoreSpecPattern]:
-    """The patterns of an ignore file, of which the last that matches decides (GitIgnoreSpec would do as git does)."""
+def _patterns(lines: tuple[str, ...]) -> tuple[PathSpec[GitIgnoreSpecPattern], tuple[int, ...]]:
+    """The patterns of an ignore file, of which the last that matches decides (GitIgnoreSpec would do as git does).
+
+    With the number of each pattern's line, from 1.
+    """
     from pathspec import PathSpec
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-    return PathSpec.from_lines(GitIgnoreSpecPattern, lines)
+    numbers = tuple(number for number, line in enumerate(lines, 1) if line)
+    return PathSpec([GitIgnoreSpecPattern(line) for line in lines if line]), numbers
 
 
 def snapshot_files(code: Path | None, includes: tuple[Path, ...]) -> Iterator[SnapshotFile]:
@@ -65,32 +104,49 @@ def snapshot_files(code: Path | None, includes: tuple[Path, ...]) -> Iterator[Sn
 
     Raises OSError if a folder or file cannot be read.
     """
-    found: dict[str, Path] = {}
-    nested = bool(includes)
+    yield from snapshot_listing(code, includes).files
+
+
+def snapshot_listing(code: Path | None, includes: tuple[Path, ...]) -> Listing:
+    """The files of a snapshot, and what the ignore files leave out. Raises OSError."""
+    collected = _Collected(bool(includes))
     root = _IgnoreFile.of(code) if code is not None and code.is_dir() else None
     if code is not None:
-        _collect(code, "" if code.is_dir() else code.name, (root,) if root else (), nested, found)
+        collected.add(code, "" if code.is_dir() else code.name, (root,) if root else ())
     for include in includes:
         source = Path(os.path.normpath(include))
-        ignores = (_IgnoreFile(source.parent, root.lines),) if root is not None else ()
+        ignores = (_IgnoreFile(source.parent, root.lines, root.source),) if root is not None else ()
         if source.is_dir():
             ignores = (*ignores, _IgnoreFile.of(source))
-        _collect(source, source.name, ignores, nested, found)
-    for name in sorted(found):
-        yield SnapshotFile(found[name], name)
+        collected.add(source, source.name, ignores)
+    files = tuple(SnapshotFile(collected.found[name], name) for name in sorted(collected.found))
+    return Listing(files, tuple(sorted(collected.ignored, key=lambda ignored: ignored.name)))
 
 
-def _collect(path: Path, name: str, ignores: tuple[_IgnoreFile, ...], nested: bool, found: dict[str, Path]) -> None:
-    # azure-ai-ml looks at folders only where it copies them (with includes); elsewhere `!` brings back what is in one
-    whole = nested or not path.is_dir() or not any(ignore.brings_back for ignore in ignores)
-    if name and whole and any(ignore.excludes(path) for ignore in ignores):
-        return
-    if not path.is_dir() or _leads_back(path):
-        found[name] = path
-        return
-    for child in sorted(path.iterdir()):
-        inner = (*ignores, _IgnoreFile.of(child)) if nested and child.is_dir() else ignores
-        _collect(child, f"{name}/{child.name}" if name else child.name, inner, nested, found)
+class _Collected:
+    """Walks what a snapshot is made of. `nested`: ignore files of inner folders count."""
+
+    def __init__(self, nested: bool) -> None:
+        self.nested = nested
+        self.found: dict[str, Path] = {}
+        self.ignored: list[Ignored] = []
+
+    def add(self, path: Path, name: str, ignores: tuple[_IgnoreFile, ...]) -> None:
+        """Take in a file, or a folder with what is below it."""
+        # azure-ai-ml looks at folders only where it copies them (with includes); elsewhere `!` brings back what is in
+        whole = self.nested or not path.is_dir() or not any(ignore.brings_back for ignore in ignores)
+        if name and whole:
+            for ignore in ignores:
+                by = ignore.excludes(path)
+                if by is not None:
+                    self.ignored.append(Ignored(path, f"{name}/" if path.is_dir() else name, by))
+                    return
+        if not path.is_dir() or _leads_back(path):
+            self.found[name] = path
+            return
+        for child in sorted(path.iterdir()):
+            inner = (*ignores, _IgnoreFile.of(child)) if self.nested and child.is_dir() else ignores
+            self.add(child, f"{name}/{child.name}" if name else child.name, inner)
 
 
 def _leads_back(folder: Path) -> bool:
