@@ -75,6 +75,8 @@ def bomb() -> bytes:
         (b"b: 1\na: 'x\nc: 2\n", "x.yml:2:4", "the quote that opens here is never closed"),
         (b"a: 1\nb: 2024-99-99\n", "x.yml:2:4", "2024-99-99 is no value: month must be in 1..12"),
         ("ü: 1\nb: ü\0\n".encode(), "x.yml:2:5", "holds a character that YAML does not allow"),
+        (b"a: 1\nname hello\nb: 2\n", "x.yml:2:1", "could not find expected ':'"),
+        (b"a: 1\n0", "x.yml:2:1", "could not find expected ':'"),
         (bomb(), "x.yml:5:65", "its aliases stand for more than 200000 values"),
         (b"a: 1\nb: 2\na: 3\n", "x.yml:3:1", "the key 'a' stands here for the second time"),
         (b"? [1, 2]\n: x\n", "x.yml:1:3", "a key must be a plain word"),

@@ -116,7 +116,7 @@ def parse(data: bytes | str, file: str) -> Document:
     try:
         root = composer.compose(text)
     except yaml.MarkedYAMLError as error:
-        return _malformed(error, file)
+        return _malformed(error, text, file)
     except yaml.reader.ReaderError as error:
         before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "replace")
         return _broken(file, _place_after(before, file), f"holds a character that YAML does not allow: {error.reason}")
@@ -127,11 +127,12 @@ def parse(data: bytes | str, file: str) -> Document:
     return Document(file, root, tuple(composer.findings))
 
 
-def _malformed(error: yaml.MarkedYAMLError, file: str) -> Document:
-    """A fault of the syntax: where it shows, but an unclosed quote where it opens."""
+def _malformed(error: yaml.MarkedYAMLError, text: str, file: str) -> Document:
+    """A fault of the syntax: where it shows, but an unclosed quote where it opens, a key without `:` at the key."""
     unclosed = error.context == "while scanning a quoted scalar" and error.problem == "found unexpected end of stream"
-    mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+    begins = unclosed or error.context == "while scanning a simple key"
+    mark = error.context_mark if begins else error.problem_mark or error.context_mark
+    place = min(Place(file, mark.line + 1, mark.column + 1), _place_after(text, file)) if mark else Place(file)
     problem = "the quote that opens here is never closed" if unclosed else error.problem or error.context
     return _broken(file, place, f"is not YAML: {problem}")
 
