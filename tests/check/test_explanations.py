@@ -1,11 +1,13 @@
 """Every rule says why it is there, and its examples are true: the bad one has it, the good one has no error.
 
 An explanation's example is `{file: text}`; the first file is the one that is checked, as `penstock check FILE` would.
-A name that ends in a slash is an empty folder.
+A name that ends in a slash is an empty folder; the text `(150 MB)` stands for a file of that size, `(link to x)` for
+a symbolic link.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -31,7 +33,13 @@ def checked(example: dict[str, str], folder: Path) -> Report:
             path.mkdir(parents=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        size, link = re.fullmatch(r"\((\d+) MB\)\n?", text), re.fullmatch(r"\(link to (.+)\)\n?", text)
+        if link:
+            path.symlink_to(link[1])
+            continue
+        path.write_text("" if size else text, encoding="utf-8")
+        if size:
+            os.truncate(path, int(size[1]) * 10**6)
     disk = Disk()
     first = folder / next(iter(example))
     return check_project([Target(first, named=True)], disk, suppressions(disk), [folder])

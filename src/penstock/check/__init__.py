@@ -9,11 +9,15 @@ from penstock.check.rules import (
     environment,
     files,
     graph,
+    imports,
     other_nodes,
     ports,
     reading,
+    references,
     schedule,
+    security,
     serving,
+    snapshot,
     sweep,
     values,
 )
@@ -23,7 +27,24 @@ from penstock.spec.place import Place
 
 __all__ = ["GROUPS", "RULES", "check"]
 
-GROUPS = (reading, graph, values, component, ports, entry_point, files, environment, sweep, other_nodes, schedule, serving)
+GROUPS = (
+    reading,
+    graph,
+    values,
+    component,
+    ports,
+    entry_point,
+    files,
+    references,
+    environment,
+    imports,
+    snapshot,
+    security,
+    sweep,
+    other_nodes,
+    schedule,
+    serving,
+)
 
 
 def check(subject: Subject) -> tuple[Finding, ...]:

@@ -55,7 +55,7 @@ class Module:
         while todo:
             node, parent = todo.pop()
             found[node] = parent
-            todo += [(child, node) for child in reversed(list(ast.iter_child_nodes(node)))]
+            todo += [(child, node) for child in reversed(children(node))]
         return found
 
     @cached_property
@@ -69,14 +69,14 @@ class Module:
                 todo += node.decorator_list
             else:
                 found.append(node)
-                todo += reversed(list(ast.iter_child_nodes(node)))
+                todo += reversed(children(node))
         return tuple(found)
 
     def mentions(self, scope: ast.AST | None) -> frozenset[tuple[str, str]]:
         """The names that a function, a class or (None) the top of the module reads, each with an attribute of it."""
         if scope not in self._mentions:
             found = set()
-            for node in self.top if scope is None else ast.walk(scope):
+            for node in self.top if scope is None else walk(scope):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     found.add((node.id, ""))
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -165,6 +165,30 @@ class Module:
             return ...
 
 
+_LEAVES = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The parts of a node, without operators and the like (`ast.iter_child_nodes` takes twice the time)."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+            found.append(value)
+    return found
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all below it."""
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        yield current
+        todo += children(current)
+
+
 def is_main_block(node: ast.AST) -> bool:
     """Whether a statement is `if __name__ == "__main__":`."""
     return isinstance(node, ast.If) and any(
@@ -197,6 +221,11 @@ class Code:
     def module(self, name: str, *, main: bool = False) -> Module | NotPython | None:
         """The parsed file; None if it is not there or cannot be read as text."""
         return self._read(name, main) if name in self.names else None
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names of all files and folders, without what follows the first dot."""
+        return frozenset(part.partition(".")[0] for name in self.names for part in name.split("/"))
 
     def find(self, dotted: str, folder: str) -> str | None:
         """The file of the module `dotted` that lies below `folder`."""

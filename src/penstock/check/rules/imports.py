@@ -1,0 +1,166 @@
+"""PS51x: the modules that a step imports, and the packages that its environment brings."""
+
+from __future__ import annotations
+
+import ast
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from penstock.check.conda import Conda, normalized
+from penstock.check.entry_point_code import Code, Module
+from penstock.check.environments import Environment, conda_of, environment_of
+from penstock.check.memory import remembered
+from penstock.check.modules import brought, is_known, is_namespace, is_standard, packages_of
+from penstock.check.rule import Told, rule
+from penstock.check.snapshots import Started, started
+from penstock.check.subject import Subject
+from penstock.spec.model import CommandComponent
+from penstock.spec.place import Place
+
+_MOVES_PATHS = re.compile(r"\bsys\.path\b|\bimportlib\b|\bsite\.addsitedir\b|pip.{0,20}install|\b__import__\b")
+
+
+@rule("PS510", "An import that the environment does not bring")
+def missing_package(subject: Subject) -> Iterator[Told]:
+    for lack in _lacking(subject):
+        if lack.is_certain:
+            yield Told(lack.message, lack.place, lack.fix)
+
+
+@rule("PS511", "An import that nothing in the environment is known to bring", "warning")
+def doubtful_package(subject: Subject) -> Iterator[Told]:
+    for lack in _lacking(subject):
+        if not lack.is_certain:
+            yield Told(lack.message, lack.place, lack.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    is_certain: bool
+    message: str
+    place: Place
+    fix: str
+
+
+def _lacking(subject: Subject) -> Iterator[_Lack]:
+    for component in subject.commands():
+        yield from remembered(subject, ("lacking", id(component)), partial(_all_of, component, subject))
+
+
+def _all_of(component: CommandComponent, subject: Subject) -> tuple[_Lack, ...]:
+    return tuple(_of(component, subject))
+
+
+def _of(component: CommandComponent, subject: Subject) -> Iterator[_Lack]:
+    begun = [one for one in started(component, subject) if isinstance(one.module, Module)]
+    environment = environment_of(component, subject) if begun else None
+    conda = conda_of(environment, subject) if environment is not None else None
+    if environment is None or conda is None or conda.opaque or "PYTHONPATH" in component.environment_variables:
+        return
+    for one in begun:
+        if one.program.plain and one.snapshot.whole:
+            yield from _of_script(one, environment, conda)
+
+
+def _of_script(begun: Started, environment: Environment, conda: Conda) -> Iterator[_Lack]:
+    imports = list(_imports(begun))
+    if any(_MOVES_PATHS.search(one.module.text) for one in imports):
+        return
+    conda_name = environment.conda_path.name if environment.conda_path is not None else "conda_file:"
+    packages = {package.name for package in conda.packages}
+    present = brought(packages)
+    certain = all(is_known(package.name) and not package.extras for package in conda.packages)
+    told: set[str] = set()
+    for one in imports:
+        wanted = packages_of(one.names)
+        if not _is_missing(one, wanted, present, begun.snapshot.code, certain=certain):
+            continue
+        name = wanted[0] if wanted else one.top
+        if name in told:
+            continue
+        told.add(name)
+        brings = "does not bring" if wanted and certain else "does not list, and nothing in it is known to bring"
+        message = f"{begun.component.name}: {one.module.name} imports {one.names[0]}, which {conda_name} {brings}."
+        place = Place(os.path.normpath(begun.snapshot.paths[one.module.name]), one.line, one.column)
+        fix = f"Add {name} to {conda_name}." if wanted else f"Add its package to {conda_name}, or the module to code:."
+        yield _Lack(bool(wanted) and certain, message, place, fix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """An import that is executed whenever its module is: the dotted names that it may mean, the plain one first."""
+
+    module: Module
+    names: tuple[str, ...]
+    line: int
+    column: int
+
+    @property
+    def top(self) -> str:
+        return self.names[0].partition(".")[0]
+
+
+def _is_missing(one: _Import, wanted: tuple[str, ...], present: frozenset[str], code: Code, *, certain: bool) -> bool:
+    if is_standard(one.top) or _may_be_local(one.top, code):
+        return False
+    if wanted:
+        return not present.intersection(wanted)
+    if is_namespace(one.top) or not certain:
+        return False
+    own = normalized(one.top)
+    return not any(own in (package, f"python-{package}") or own.startswith(f"{package}-") for package in present)
+
+
+def _may_be_local(top: str, code: Code) -> bool:
+    """Whether any file or folder of the snapshot bears the module's name, whatever the path to it."""
+    return top in code.words
+
+
+def _imports(begun: Started) -> Iterator[_Import]:
+    """The imports of the script and of the snapshot's modules that are imported with it."""
+    code, run = begun.snapshot.code, begun.run
+    root = run.folder if run.is_module else (posixpath.dirname(run.script) or ".")
+    todo = [begun.module] if isinstance(begun.module, Module) else []
+    seen = {module.name for module in todo}
+    while todo:
+        module = todo.pop(0)
+        for node in _unconditional(module):
+            for names in _names(node):
+                local = _local(code, names, module, root)
+                if not local and not names[0].startswith("."):
+                    yield _Import(module, names, node.lineno, node.col_offset + 1)
+                for name in local:
+                    other = code.module(name) if name not in seen else None
+                    seen.add(name)
+                    todo += [other] if isinstance(other, Module) else []
+
+
+def _unconditional(module: Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in module.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, ast.Import):
+        yield from ((alias.name,) for alias in node.names)
+        return
+    base = "." * node.level + (node.module or "")
+    joined = base if base.endswith(".") else f"{base}."
+    yield (base, *(f"{joined}{alias.name}" for alias in node.names))
+
+
+def _local(code: Code, names: tuple[str, ...], module: Module, root: str) -> list[str]:
+    """The files of the snapshot that an import executes: packages on the way, and the module itself."""
+    found = []
+    for name in names:
+        dots = len(name) - len(name.lstrip("."))
+        parts = name[dots:].split(".")
+        for count in range(1, len(parts) + 1):
+            path = code.locate("." * dots + ".".join(parts[:count]), module, root)
+            found += [path] if path else []
+    return found
