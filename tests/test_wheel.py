@@ -17,6 +17,12 @@ def test_the_wheel_holds_both_packages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"penstock", "penstock_steps"}
-    wanted = {"penstock/py.typed", "penstock/cli/main.py", "penstock_steps/py.typed", "penstock_steps/lineage.py"}
+    wanted = {
+        "penstock/py.typed",
+        "penstock/cli/main.py",
+        "penstock/check/explain/PS204.yml",
+        "penstock_steps/py.typed",
+        "penstock_steps/lineage.py",
+    }
     assert wanted <= set(names)
     assert not [name for name in names if "__pycache__" in name]
