@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check bench docs lock format clean
+.PHONY: help run test unit lint types check bench docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ bench: .venv/.dev  ## print the times that the README states
 docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)
 	@mkdir -p docs
 	$(BIN)/python -m penstock.check.table > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+
+schema: .venv/.dev  ## take from azure-ai-ml what its client accepts (src/penstock/check/azure_ml.json)
+	$(BIN)/python tests/support/azure_schema.py
 
 lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt

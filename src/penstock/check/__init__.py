@@ -18,6 +18,7 @@ from penstock.check.rules import (
     security,
     serving,
     snapshot,
+    structure,
     sweep,
     values,
 )
@@ -29,6 +30,7 @@ __all__ = ["GROUPS", "RULES", "check"]
 
 GROUPS = (
     reading,
+    structure,
     graph,
     values,
     component,

@@ -1,0 +1,73 @@
+"""What Azure's client accepts, as data: azure_ml.json, which `make schema` takes from the client's own schemas.
+
+tests/support/azure_schema.py describes the format.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from penstock.spec.kind import Kind
+from penstock.spec.source import Mapping
+
+Field = Any  # a word for a plain value, or an object that says what it is by its keys
+
+# The types of jobs that can stand in a file of their own, exactly as the client spells them.
+JOB_TYPES = ("pipeline", "command", "sweep", "spark", "automl")
+COMPONENT_TYPES = ("command", "pipeline", "parallel", "spark", "data_transfer")
+
+
+@cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(files("penstock.check").joinpath("azure_ml.json").read_bytes())
+    return content
+
+
+def definition(name: str) -> dict[str, Any]:
+    """The object that the schema calls `name`."""
+    found: dict[str, Any] = _content()["definitions"][name]
+    return found
+
+
+def root_of(kind: Kind, root: Mapping) -> Field | None:
+    """What a file of that kind must be; None if the client has no schema for it."""
+    return _content()["roots"].get(_name(kind, root))
+
+
+def used_component(kind: str, root: Mapping) -> Field | None:
+    """What a component file must be that a job names; None if the client has no schema for it."""
+    return _content()["roots"].get(f"used {_component(kind, root)}")
+
+
+def _name(kind: Kind, root: Mapping) -> str:
+    if kind.family == "component":
+        return _component(kind.type, root)
+    if str(kind) == "automl job":
+        return f"automl job {root.text('task')}"
+    if kind.family == "schedule":
+        return next((name for key, name in _SCHEDULES.items() if key in root.entries), "job schedule")
+    if kind.family == "deployment":
+        return _deployment(kind, root)
+    if kind.family == "workspace":
+        special = (root.text("kind") or "").lower()
+        return f"{special} workspace" if special in ("hub", "project") else "workspace"
+    return str(kind)
+
+
+_SCHEDULES = {"create_monitor": "monitor schedule", "import_data": "data schedule"}
+
+
+def _component(kind: str, root: Mapping) -> str:
+    return f"data_transfer component {root.text('task')}" if kind == "data_transfer" else f"{kind} component"
+
+
+def _deployment(kind: Kind, root: Mapping) -> str:
+    if not kind.type.startswith("batch"):
+        return str(kind)
+    stated = root.text("type")
+    return {"model": "model batch deployment", "pipeline": "pipeline batch deployment"}.get(
+        stated or "", "pipeline batch deployment" if kind.type == "batch_pipeline" else "batch deployment"
+    )
