@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from penstock.check import RULES
 from penstock.cli.main import cli
+from penstock.store.discover import yaml_files
 
 ROOT = Path(__file__).parents[2]
 PENSTOCK = Path(sys.executable).with_name("penstock")
@@ -194,6 +195,18 @@ def test_a_component_that_several_jobs_use_is_told_of_once(tmp_path: Path, check
     assert check() == expected
     assert check("jobs") == expected
     assert len(check(str(tmp_path / "jobs"), "components")[1]) == 1
+
+
+def test_a_folder_tells_what_its_files_tell_one_by_one(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What files share is looked at once, and nothing is lost by it."""
+    monkeypatch.chdir(ROOT / "tests" / "cases")
+    _, together = check(".")
+    files = list(map(str, yaml_files(Path())))
+    one_by_one = {
+        told for file in files for told in check(file)[1] if " PS004" not in told and "expect.yml" not in told
+    }
+    assert len(one_by_one) > 50
+    assert {told for told in together if "expect.yml" not in told} == one_by_one
 
 
 def test_the_order_is_that_of_the_places_on_every_run(tmp_path: Path, penstock: Callable[..., Any]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from penstock.check import check
 from penstock.check.rule import RULES
@@ -19,6 +19,12 @@ from penstock.spec.place import Place
 from penstock.spec.source import Document, Mapping
 
 _LARGE = 1_000_000
+_TYPES = (
+    b"pipeline|command|sweep|parallel|spark|automl|uri_file|uri_folder|mltable|mlflow_model|custom_model|amlcompute"
+)
+_AZURE = re.compile(
+    rb"\$\{\{ ?parent\.|(?m:^[\"']?type[\"']?\s*:\s*[\"']?(?:" + _TYPES + rb")\b|^\s+component\s*:\s*(?:file:|\.))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,10 @@ def check_project(
     for target in targets:
         reader.read(target)
     findings = [*reader.odd()]
+    seen = {id(subject.component) for subject in reader.subjects if subject.component is not None}
     for subject in reader.subjects:
-        findings += check(subject)
+        findings += check(replace(subject, elsewhere=seen))
+        seen.update(id(component) for component in subject.components())
     checked = [str(subject.file) for subject in reader.subjects]
     kept = [*suppressions.apply(findings, checked), *suppressions.about_settings(tuple(searched))]
     return Report(once(kept), len(reader.subjects))
@@ -75,7 +83,6 @@ class _Reader:
         self.files = files
         self.library = Library(files)
         self.subjects: list[Subject] = []
-        self.cache: dict[object, Any] = {}
         self._told: list[Finding] = []
         self._broken: list[tuple[Document, Path, bool]] = []
         self._read: set[str] = set()
@@ -110,7 +117,7 @@ class _Reader:
             return
         found = read_subject(path, self.files, self.library)
         if isinstance(found, Subject):
-            self.subjects.append(replace(found, cache=self.cache))
+            self.subjects.append(found)
         elif isinstance(found, Document):
             self._broken.append((found, path, named))
         else:
@@ -152,4 +159,4 @@ class _Reader:
 def is_plausible(data: bytes) -> bool:
     """Whether a text that cannot be read as YAML is meant for Azure ML."""
     text = data.replace(b"\0", b"")
-    return b"azureml" in text.lower() or b"${{parent." in text or b"${{ parent." in text
+    return b"azureml" in text.lower() or _AZURE.search(text) is not None

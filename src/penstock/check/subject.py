@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class Subject:
         files: the disk, read-only.
         found: what reading has found already, in this file and the component files that its graph brought in.
         cache: what rules have read of code and snapshots; the subjects that share a library share it.
+        elsewhere: components (by `id`) of files that other subjects of the same check tell of; `components` leaves
+            them out.
     """
 
     file: Path
@@ -40,6 +43,7 @@ class Subject:
     files: Files
     found: tuple[Finding, ...]
     cache: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    elsewhere: Set[int] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -50,9 +54,11 @@ class Subject:
         return (*self.graph.nodes.values(), *self.graph.composites) if self.graph else ()
 
     def components(self) -> tuple[Component, ...]:
-        """The file's own component and those of all nodes, each once."""
-        own = (self.component,) if self.component else ()
-        return tuple({id(component): component for component in (*own, *(n.component for n in self.nodes()))}.values())
+        """The file's own component and those of all nodes, each once; for rules that look at a component by itself."""
+        used = {id(node.component): node.component for node in self.nodes()}
+        found = {key: component for key, component in used.items() if key not in self.elsewhere}
+        own = {id(self.component): self.component} if self.component else {}
+        return tuple({**own, **found}.values())
 
     def commands(self) -> tuple[CommandComponent, ...]:
         """The command components among `components`."""

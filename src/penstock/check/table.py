@@ -30,9 +30,9 @@ at the end of the line or alone on the line before it; or for whole files in `pe
 A suppression that suppresses nothing is told, too.
 
 In a folder every YAML file is looked at that git would take and that is Azure ML's, by its `$schema` or its shape.
-What is no YAML there is an error if its text speaks of Azure ML (`azureml`, `${{parent.`), a warning if it lies
-beside a file that is Azure ML's, and otherwise somebody else's: a template, say. A file that is named on the command
-line is always told of.
+What is no YAML there is an error if its text speaks of Azure ML (`azureml`, `${{parent.`, `type: pipeline`), a
+warning if it lies beside a file that is Azure ML's, and otherwise somebody else's: a template, say. A file that is
+named on the command line is always told of.
 """
 _GROUPS = {
     "PS0": "Structure",
