@@ -143,6 +143,8 @@ class _Matcher:
     def _attached(self, option: Option, word: Word, value: Word) -> None:
         if option.high == 0:
             self.result.unwanted.append((word, option))
+        elif option.low > 1:
+            self.result.lacking.append((word, option))
         self.result.given.append(Given(option, word, (value,) if option.high != 0 else ()))
 
     def _separate(self, option: Option, word: Word) -> Option | None:
@@ -168,8 +170,10 @@ class _Matcher:
         least = sum(option.low for option in options)
         most = None if any(option.high is None for option in options) else sum(option.high or 0 for option in options)
         known = self.interface.complete and all(option.sure for option in options)
-        if known and most is not None and not self.uncounted and not self.interface.takes_unknown:
-            self.result.unwanted += self.loose[most:]
+        if known and most is not None and not self.interface.takes_unknown:
+            # where there is no place for any, it does not matter how many there are
+            sure = [entry for entry in self.loose if self.is_one(entry[0])] if most == 0 else []
+            self.result.unwanted += sure if self.uncounted else self.loose[most:]
         if all(option.low == option.high == 1 for option in options) and known and not self.uncounted:
             for option, (word, _) in zip(options, self.loose, strict=False):
                 self.result.given.append(Given(option, word, (word,)))

@@ -248,7 +248,7 @@ class _Splitter:
             while self._peek() not in ("\n", ""):
                 self.at += 1
         else:
-            self.open.unknown = self.open.unknown or cell in "*?[{"
+            self.open.unknown = self.open.unknown or cell in "*?[{~"
             self.open.add(cell, optional=optional)
 
     def _end_word(self) -> None:
