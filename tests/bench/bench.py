@@ -50,7 +50,12 @@ def checks(runs: int = 5) -> bool:
         generated.repository(root / "repository", 500)
         one, two = (generated.big_pipeline(root / f"nodes_{nodes}", nodes) for nodes in (1000, 2000))
         good = [
-            compare("penstock check, one file", [PENSTOCK, "check", JOB], 0.25),
+            compare(
+                "penstock check, one component",
+                [PENSTOCK, "check", one.parent / "components/step_1/component.yml"],
+                0.25,
+            ),
+            compare("penstock check, the loop's job", [PENSTOCK, "check", JOB], 0.25),
             compare("penstock check, 500 files", [PENSTOCK, "check", root / "repository"], 2, runs),
             compare("penstock check, 1,000 nodes", [PENSTOCK, "check", one], 1, runs),
         ]
