@@ -135,7 +135,7 @@ def test_an_image_that_moves(image: str, moves: bool, tmp_path: Path) -> None:
         ("dependencies: [python=3.11, pip: [-e .]]\n", "PS504", "conda.yml:1:35"),
         ("dependencies: [python=3.11, pip: [./x.whl]]\n", "PS504", "conda.yml:1:35"),
         ("dependencies: [python=3.11, pip: [-r https://example.com/r.txt]]\n", None, ""),
-        ("dependencies: [python=3.11, pip: [--extra-index-url https://example.com/simple, x==1]]\n", None, ""),
+        ("dependencies: [python=3.11, pip: [-f https://example.com/simple, x==1]]\n", None, ""),
     ],
 )
 def test_a_conda_file(conda: str, rule: str | None, place: str, tmp_path: Path) -> None:

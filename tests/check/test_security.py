@@ -44,7 +44,7 @@ FOUND = {
     "dapi" + letters(32, "0123456789abcdef"): ("credential", ""),
     "hf_" + letters(34, string.ascii_letters): ("credential", ""),
     f"{letters(76)}AZDO{letters(4)}": ("credential", ""),
-    "--extra-index-url https://user:Zx81-kQ55-aa@pkgs.example.com/simple": ("credential", "Zx81-kQ55-aa"),
+    "-f https://user:Zx81-kQ55-aa@pkgs.example.com/simple": ("credential", "Zx81-kQ55-aa"),
     f"/subscriptions/{GUID}/resourceGroups/r": ("subscription", GUID),
     f"subscription_id: {GUID}": ("subscription", GUID),
     f'SUBSCRIPTION_ID = "{GUID}"': ("subscription", GUID),

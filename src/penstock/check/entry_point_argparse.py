@@ -10,7 +10,7 @@ import ast
 import re
 
 from penstock.check.entry_point import Converter, Interface, Option
-from penstock.check.entry_point_code import Function, Module, is_main_block
+from penstock.check.entry_point_code import Function, Module, is_main_block, with_all_below
 from penstock.check.entry_point_reach import Reached
 
 _BRANCHES = (ast.If, ast.For, ast.While, ast.Try, ast.AsyncFor, ast.IfExp, ast.BoolOp)
@@ -203,7 +203,7 @@ def _encloses(scope: Function | None, inner: Function | None, name: str, module:
     while inner is not None and inner is not scope:
         own = any(
             isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-            for node in ast.walk(inner)
+            for node in with_all_below(inner)
         )
         if own or name in _parameters(inner):
             return False

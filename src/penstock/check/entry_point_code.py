@@ -76,7 +76,7 @@ class Module:
         """The names that a function, a class or (None) the top of the module reads, each with an attribute of it."""
         if scope not in self._mentions:
             found = set()
-            for node in self.top if scope is None else walk(scope):
+            for node in self.top if scope is None else with_all_below(scope):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     found.add((node.id, ""))
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -180,7 +180,7 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def walk(node: ast.AST) -> Iterator[ast.AST]:
+def with_all_below(node: ast.AST) -> Iterator[ast.AST]:
     """The node and all below it."""
     todo = [node]
     while todo:
@@ -192,7 +192,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 def is_main_block(node: ast.AST) -> bool:
     """Whether a statement is `if __name__ == "__main__":`."""
     return isinstance(node, ast.If) and any(
-        isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
+        isinstance(part, ast.Name) and part.id == "__name__" for part in with_all_below(node.test)
     )
 
 

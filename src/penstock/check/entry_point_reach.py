@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from penstock.check.entry_point_code import Code, Function, Imported, Module, imported_files, walk
+from penstock.check.entry_point_code import Code, Function, Imported, Module, imported_files, with_all_below
 
 _MOST = 400
 
@@ -54,7 +54,7 @@ class Reached:
         return self.by_name[name]
 
     def _nodes(self, module: Module, scope: ast.AST | None) -> Iterable[ast.AST]:
-        return module.top if scope is None else walk(scope)
+        return module.top if scope is None else with_all_below(scope)
 
     def _mentioned(self, module: Module, scope: ast.AST | None) -> Iterator[tuple[Module, ast.AST]]:
         for name, attribute in sorted(module.mentions(scope)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.check.conda import Conda, read_conda
-from penstock.check.memory import remembered
+from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Document, Mapping, Node, Scalar, parse, scalar_text
@@ -56,7 +56,7 @@ def document_of(path: Path, subject: Subject) -> Document | None:
 
     def read() -> Document | None:
         try:
-            return parse(subject.files.read(path), str(path)) if subject.files.is_file(path) else None
+            return parse(bytes_of(subject, path), str(path)) if subject.files.is_file(path) else None
         except OSError:
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar, cast
 
 from penstock.check.subject import Subject
@@ -15,3 +16,8 @@ def remembered(subject: Subject, key: tuple[object, ...], make: Callable[[], T])
     if key not in subject.cache:
         subject.cache[key] = make()
     return cast("T", subject.cache[key])
+
+
+def bytes_of(subject: Subject, path: Path) -> bytes:
+    """The file's content. Raises OSError or, for a path that cannot be, ValueError."""
+    return remembered(subject, ("bytes", path), lambda: subject.files.read(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from penstock.check.memory import remembered
+from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
 from penstock.spec.place import Place
 
@@ -15,7 +15,7 @@ def lines_of(subject: Subject, file: str) -> tuple[str, ...]:
 
     def read() -> tuple[str, ...]:
         try:
-            return tuple(subject.files.read(Path(file)).decode("utf-8-sig", "replace").split("\n"))
+            return tuple(bytes_of(subject, Path(file)).decode("utf-8-sig", "replace").split("\n"))
         except (OSError, ValueError, KeyError):
             return ()
 

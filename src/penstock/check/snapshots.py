@@ -12,7 +12,7 @@ from penstock.check.entry_point_click import read_click, read_typer
 from penstock.check.entry_point_code import Code, Module, NotPython, parse
 from penstock.check.entry_point_reach import Reached
 from penstock.check.entry_point_shell import Program, Run, read_command
-from penstock.check.memory import remembered
+from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
@@ -74,14 +74,14 @@ def _read(code: Path | None, includes: tuple[Path, ...], subject: Subject, *, wh
 
     def read(name: str, main: bool) -> Module | NotPython | None:
         key = ("parsed", os.path.normpath(paths[name]), name, main)
-        return remembered(subject, key, lambda: _parsed(paths[name], name, subject.files, main=main))
+        return remembered(subject, key, lambda: _parsed(Path(key[1]), name, subject, main=main))
 
     return Snapshot(listed, paths, Code(frozenset(paths), read), whole)
 
 
-def _parsed(path: Path, name: str, files: Files, *, main: bool) -> Module | NotPython | None:
+def _parsed(path: Path, name: str, subject: Subject, *, main: bool) -> Module | NotPython | None:
     try:
-        return parse(name, files.read(path), main=main)
+        return parse(name, bytes_of(subject, path), main=main)
     except OSError:
         return None
 

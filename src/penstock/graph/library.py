@@ -28,7 +28,7 @@ class Library:
     """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
 
     `findings` collects what is wrong with the component files that `find` has led to; `cache` is for what others read
-    on the way, code for example.
+    on the way, code for example; `("bytes", path)` is a file's content there.
     """
 
     files: Files
@@ -45,7 +45,8 @@ class Library:
     def document(self, path: Path) -> Document:
         """The parsed file. Raises OSError."""
         if path not in self._documents:
-            self._documents[path] = parse(self.files.read(path), str(path))
+            data = self.cache["bytes", path] = self.files.read(path)
+            self._documents[path] = parse(data, str(path))
         return self._documents[path]
 
     def component(self, root: Mapping, path: Path) -> Component:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.check.memory import remembered
+from penstock.check.memory import bytes_of, remembered
 from penstock.check.rule import Told, rule
 from penstock.check.secrets import Secret, SecretKind, secrets_in
 from penstock.check.snapshots import snapshot_of
@@ -81,7 +81,7 @@ def _secrets(subject: Subject, file: Path) -> tuple[Secret, ...]:
             if size > _LARGEST or used + size > _MOST:
                 return ()
             subject.cache["secrets read"] = used + size
-            return tuple(secrets_in(subject.files.read(file)))
+            return tuple(secrets_in(bytes_of(subject, file)))
         except (OSError, ValueError, KeyError):
             return ()
 
