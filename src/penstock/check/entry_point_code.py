@@ -45,17 +45,20 @@ class Module:
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         """All nodes, in the order of the text as far as statements go."""
-        return tuple(self.parents)
+        found: list[ast.AST] = []
+        todo: list[ast.AST] = list(reversed(self.body))
+        while todo:
+            node = todo.pop()
+            found.append(node)
+            todo += reversed(children(node))
+        return tuple(found)
 
     @cached_property
     def parents(self) -> Mapping[ast.AST, ast.AST | None]:
         """Each node's parent."""
-        found: dict[ast.AST, ast.AST | None] = {}
-        todo: list[tuple[ast.AST, ast.AST | None]] = [(node, None) for node in reversed(self.body)]
-        while todo:
-            node, parent = todo.pop()
-            found[node] = parent
-            todo += [(child, node) for child in reversed(children(node))]
+        found: dict[ast.AST, ast.AST | None] = dict.fromkeys(self.body)
+        for node in self.nodes:
+            found |= dict.fromkeys(children(node), node)
         return found
 
     @cached_property
@@ -101,12 +104,20 @@ class Module:
     @cached_property
     def functions(self) -> Mapping[str, Function]:
         """The functions at the top of the module, and those below `if` there."""
-        return {
-            node.name: node
-            for node in self.nodes
-            if isinstance(node, Function)
-            and not any(isinstance(above, Function | ast.ClassDef) for above in self.above(node))
-        }
+        return {node.name: node for node in self._statements if isinstance(node, Function)}
+
+    @cached_property
+    def _statements(self) -> tuple[ast.stmt, ...]:
+        """The statements outside functions and classes, those below `if`, `try` and the like included."""
+        found: list[ast.stmt] = []
+        todo: list[ast.AST] = list(reversed(self.body))
+        while todo:
+            node = todo.pop()
+            if isinstance(node, ast.stmt):
+                found.append(node)
+            if not isinstance(node, Function | ast.ClassDef | ast.expr):
+                todo += reversed(children(node))
+        return tuple(found)
 
     @cached_property
     def classes(self) -> Mapping[str, ast.ClassDef]:
