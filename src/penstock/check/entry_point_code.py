@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -39,6 +39,8 @@ class Module:
         self.name = name
         self.text = text
         self.main = main
+        self._children: dict[ast.AST, list[ast.AST]] = {}
+        self._below: dict[ast.AST, tuple[ast.AST, ...]] = {}
         self._mentions: dict[ast.AST | None, frozenset[tuple[str, str]]] = {}
         self.body = tree.body if main else [node for node in tree.body if not is_main_block(node)]
 
@@ -50,15 +52,37 @@ class Module:
         while todo:
             node = todo.pop()
             found.append(node)
-            todo += reversed(children(node))
+            inner = children(node)
+            if inner:
+                self._children[node] = inner
+                todo += inner[::-1]
         return tuple(found)
+
+    def children(self, node: ast.AST) -> Sequence[ast.AST]:
+        """The parts of a node of this module."""
+        return self._children.get(node, ()) if self.nodes else ()
+
+    def below(self, scope: ast.AST | None) -> tuple[ast.AST, ...]:
+        """A function or class with all in it; for None what is executed when the module is imported."""
+        if scope is None:
+            return self.top
+        if scope not in self._below:
+            found: list[ast.AST] = []
+            todo = [scope]
+            while todo:
+                node = todo.pop()
+                found.append(node)
+                todo += self.children(node)
+            self._below[scope] = tuple(found)
+        return self._below[scope]
 
     @cached_property
     def parents(self) -> Mapping[ast.AST, ast.AST | None]:
         """Each node's parent."""
         found: dict[ast.AST, ast.AST | None] = dict.fromkeys(self.body)
         for node in self.nodes:
-            found |= dict.fromkeys(children(node), node)
+            for child in self.children(node):
+                found[child] = node
         return found
 
     @cached_property
@@ -72,14 +96,14 @@ class Module:
                 todo += node.decorator_list
             else:
                 found.append(node)
-                todo += reversed(children(node))
+                todo += reversed(self.children(node))
         return tuple(found)
 
     def mentions(self, scope: ast.AST | None) -> frozenset[tuple[str, str]]:
         """The names that a function, a class or (None) the top of the module reads, each with an attribute of it."""
         if scope not in self._mentions:
             found = set()
-            for node in self.top if scope is None else with_all_below(scope):
+            for node in self.below(scope):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     found.add((node.id, ""))
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -116,7 +140,7 @@ class Module:
             if isinstance(node, ast.stmt):
                 found.append(node)
             if not isinstance(node, Function | ast.ClassDef | ast.expr):
-                todo += reversed(children(node))
+                todo += reversed(self.children(node))
         return tuple(found)
 
     @cached_property

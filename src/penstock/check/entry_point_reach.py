@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from penstock.check.entry_point_code import Code, Function, Imported, Module, imported_files, with_all_below
+from penstock.check.entry_point_code import Code, Function, Imported, Module, imported_files
 
 _MOST = 400
 
@@ -52,9 +52,6 @@ class Reached:
             self.by_name[name] = module
             self.modules.append(module)
         return self.by_name[name]
-
-    def _nodes(self, module: Module, scope: ast.AST | None) -> Iterable[ast.AST]:
-        return module.top if scope is None else with_all_below(scope)
 
     def _mentioned(self, module: Module, scope: ast.AST | None) -> Iterator[tuple[Module, ast.AST]]:
         for name, attribute in sorted(module.mentions(scope)):
@@ -101,7 +98,7 @@ class Reached:
         """Every call in what is reached, once."""
         found: dict[ast.Call, Module] = {}
         for module, scope in self.scopes.values():
-            found |= {node: module for node in self._nodes(module, scope) if isinstance(node, ast.Call)}
+            found |= {node: module for node in module.below(scope) if isinstance(node, ast.Call)}
         return tuple(found.items())
 
     def callers(self, function: Function | None, module: Module) -> Iterator[tuple[ast.Call, Module]]:

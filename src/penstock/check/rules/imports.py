@@ -21,7 +21,8 @@ from penstock.check.subject import Subject
 from penstock.spec.model import CommandComponent
 from penstock.spec.place import Place
 
-_MOVES_PATHS = re.compile(r"\bsys\.path\b|\bimportlib\b|\bsite\.addsitedir\b|pip.{0,20}install|\b__import__\b")
+_MOVES_PATHS = ("sys.path", "importlib", "addsitedir", "__import__")
+_INSTALLS = re.compile(r"pip.{0,20}install")
 
 
 @rule("PS510", "An import that the environment does not bring")
@@ -68,7 +69,7 @@ def _of(component: CommandComponent, subject: Subject) -> Iterator[_Lack]:
 
 def _of_script(begun: Started, environment: Environment, conda: Conda) -> Iterator[_Lack]:
     imports = list(_imports(begun))
-    if any(_MOVES_PATHS.search(one.module.text) for one in imports):
+    if any(_finds_modules_itself(module.text) for module in {one.module for one in imports}):
         return
     conda_name = environment.conda_path.name if environment.conda_path is not None else "conda_file:"
     packages = {package.name for package in conda.packages}
@@ -88,6 +89,11 @@ def _of_script(begun: Started, environment: Environment, conda: Conda) -> Iterat
         place = Place(os.path.normpath(begun.snapshot.paths[one.module.name]), one.line, one.column)
         fix = f"Add {name} to {conda_name}." if wanted else f"Add its package to {conda_name}, or the module to code:."
         yield _Lack(bool(wanted) and certain, message, place, fix)
+
+
+def _finds_modules_itself(text: str) -> bool:
+    """Whether a script may change where modules come from, or install some."""
+    return any(word in text for word in _MOVES_PATHS) or _INSTALLS.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
