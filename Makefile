@@ -30,7 +30,7 @@ format: .venv/.dev  ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.dev  ## print the times that the README states
+bench: .venv/.dev  ## print how long things take, with their bounds
 	$(BIN)/python tests/bench/bench.py
 
 docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)

@@ -1,4 +1,4 @@
-"""`make bench`: the times that the README states, as whole processes, with a floor from the same run.
+"""`make bench`: how long things take, as whole processes, with a floor from the same run.
 
 Each command is run several times in turn with a bare interpreter (`python -c pass`), so that a busy machine shows in
 both; medians are printed. The retraining loop runs in fresh workspaces (first run: accepted and packaged; then again

@@ -76,7 +76,10 @@ def test_a_failed_run_ends_with_the_command_that_continues_it(penstock: Callable
     ended = penstock("run", job, "--set", "display_name=two words")
     assert ended.code == 1
     last = ended.stderr.splitlines()[-1]
-    assert last == f"run it again: penstock run {job} --set 'display_name=two words' --workspace {workspace}"
+    assert last.endswith(f"penstock run {job} --set 'display_name=two words' --workspace {workspace}")
+    again = subprocess.run(last.removeprefix("run it again: "), shell=True, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "because" in again.stderr
 
 
 def test_the_workspace_stands_beside_the_project_root(tmp_path: Path) -> None:

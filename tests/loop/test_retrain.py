@@ -62,6 +62,7 @@ def test_accept_then_reject_then_a_better_candidate(
     assert [number for number, found in tags.items() if found.get("role") == "champion"] == ["2"]
     check_lineage(third, tags["2"])
     assert tags["2"]["git_commit"] == "0123abcd"
+    assert tags["2"]["suite_version"] == "1.0.0"
 
 
 def check_lineage(run: Retrained, tags: dict[str, str]) -> None:
@@ -181,3 +182,27 @@ def test_cancel_in_the_middle_of_train(
     after = retrain()
     assert after.code == 0, after.stderr
     assert registry.champion("diabetes") == "1"
+
+
+def test_a_run_that_ended_before_its_package_is_finished_by_the_next(
+    retrain: Callable[..., Retrained], registry: Registry, tmp_path: Path
+) -> None:
+    """Registered and champion, but interrupted before package: the same candidate again makes the package."""
+    job = yaml.safe_load(JOB.read_text())
+    del job["jobs"]["package"], job["outputs"]["package"]
+    for node in job["jobs"].values():
+        node["component"] = str((JOB.parent / node["component"]).resolve())
+    for name in ("data", "suite"):
+        job["inputs"][name]["path"] = str((JOB.parent / job["inputs"][name]["path"]).resolve())
+    (tmp_path / "interrupted.yml").write_text(yaml.safe_dump(job, sort_keys=False))
+    assert retrain(job=tmp_path / "interrupted.yml").code == 0
+    assert "package_digest" not in registry.versions("diabetes")["1"]
+    again = retrain()
+    assert again.code == 0, again.stderr
+    assert "which a run that was interrupted has left without a package" in again.decision["reasons"][0]
+    assert json.loads((again.output("package", "package") / "manifest.json").read_text())["model"]["version"] == "1"
+    tags = registry.versions("diabetes")
+    assert list(tags) == ["1"]
+    assert (tags["1"]["role"], registry.champion("diabetes")) == ("champion", "1")
+    assert "package_digest" in tags["1"]
+    assert retrain().decision["verdict"] == "reject"

@@ -101,10 +101,13 @@ class Bench:
         return registration
 
     def champion(self, train: Path, test: Path, name: str = "champion", **options: Any) -> Path:
-        """Train a model and make it the champion of the registered model rent; returns the model's folder."""
+        """Train a model and make it the champion of the registered model rent, packaged; returns the model's folder."""
         model = self.train(train, name, **options)
         decision = self.evaluate(model, test, f"{name}-decision", **_purpose(options))
         self.register(model, decision, f"{name}-registration")
+        version = self.champion_version()
+        assert version is not None
+        self.client.set_model_version_tag("rent", version, "package_digest", "sha256:as package writes it")
         return model
 
     def decision(self, folder: Path) -> dict[str, Any]:

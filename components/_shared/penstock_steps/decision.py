@@ -28,7 +28,8 @@ class Decision:
         candidate: `{digest}`: the content digest of the candidate's model folder.
         data: `{digest, rows, rows_champion_trained_on}`: content digest of the held-out rows, how many there are, and
             how many of them the champion was trained on (None if unknown).
-        suite: `{name, digest}` of the data check that the data passed, or None if the lineage has none.
+        suite: `{name, version, digest}` of the data check that the data passed, without version if it has none; None if
+            the lineage has none.
     """
 
     verdict: Verdict

@@ -50,7 +50,7 @@ def check(data: Path, suite: Path, policy: Policy, parameters: Mapping[str, Any]
     )
     try:
         read = read_suite(suite, parameters)
-        report = replace(report, suite_name=read.name, parameters=read.parameters)
+        report = replace(report, suite_name=read.name, suite_version=read.version, parameters=read.parameters)
         frame = read_table(data)
         report = replace(report, rows=len(frame), columns=[str(name) for name in frame.columns])
         _same_subject(report.columns, read)

@@ -83,6 +83,7 @@ class Report:
         policy: under which the verdict was found.
         data_digest: content digest of the data as it was handed in; empty if it is not there.
         suite_name: the suite's own name, empty if it could not be read.
+        suite_version: the suite's `meta.version`, empty if it has none.
         suite_digest: digest of the suite's file; empty if it is not there.
         parameters: what was put in for the suite's $PARAMETER references.
         rows: how many rows the table has; None if it could not be read.
@@ -102,6 +103,13 @@ class Report:
     results: Sequence[Result] = ()
     error: str | None = None
     great_expectations: str = ""
+    suite_version: str = ""
+
+    @property
+    def suite(self) -> dict[str, str]:
+        """Which suite it was: name, version if it has one, and digest."""
+        version = {"version": self.suite_version} if self.suite_version else {}
+        return {"name": self.suite_name, **version, "digest": self.suite_digest}
 
     @property
     def verdict(self) -> Verdict:
@@ -133,7 +141,7 @@ def write_report(folder: Path, report: Report) -> None:
         "verdict": report.verdict,
         "error": report.error,
         "data": {"digest": report.data_digest, "rows": report.rows, "columns": list(report.columns)},
-        "suite": {"name": report.suite_name, "digest": report.suite_digest, "parameters": dict(report.parameters)},
+        "suite": {**report.suite, "parameters": dict(report.parameters)},
         "policy": asdict(report.policy),
         "counts": report.counts,
         "great_expectations": report.great_expectations,
@@ -152,6 +160,7 @@ def read_report(folder: Path) -> Report:
             policy=Policy(**document["policy"]),
             data_digest=document["data"]["digest"],
             suite_name=document["suite"]["name"],
+            suite_version=document["suite"].get("version", ""),
             suite_digest=document["suite"]["digest"],
             parameters=document["suite"]["parameters"],
             rows=document["data"]["rows"],

@@ -51,9 +51,13 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite of at least one expectation. `digest` is that of its file, `parameters` what was put in."""
+    """A suite of at least one expectation.
+
+    `version` is its `meta.version`, empty if it has none; `digest` is that of its file, `parameters` what was put in.
+    """
 
     name: str
+    version: str
     digest: str
     expectations: Sequence[Expectation]
     parameters: Mapping[str, Any]
@@ -90,7 +94,9 @@ def read_suite(path: Path, parameters: Mapping[str, Any] | None = None) -> Suite
     ]
     raise_all(path, problems)
     kept = [expectation for expectation in expectations if expectation is not None]
-    return Suite(str(name), text_digest(text), kept, {key: values[key] for key in sorted(used)})
+    meta = document.get("meta")
+    version = str(meta.get("version") or "") if isinstance(meta, dict) else ""
+    return Suite(str(name), version, text_digest(text), kept, {key: values[key] for key in sorted(used)})
 
 
 def raise_all(where: Path | str, problems: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from penstock_steps.decision import Decision, write_decision
 from penstock_steps.errors import StepError, run_step
 from penstock_steps.lineage import Component, Lineage, StepRecord
 from penstock_steps.metrics import Values
-from scoring import Scored, UnscorableError, check_purpose, held_out, score, score_champion
+from scoring import Scored, UnscorableError, check_purpose, held_out, is_unfinished, score, score_champion
 from verdict import judge, number
 
 COMPONENT = Component("evaluate", "1.0.0")
@@ -34,6 +34,12 @@ def main() -> None:
     verdict, reasons = judge(
         criteria, candidate.scores, champion, against.scores if isinstance(against, Scored) else against
     )
+    if isinstance(against, Scored) and champion and is_unfinished(champion, candidate_origin.digest):
+        verdict = "accept"
+        reasons = [
+            f"the candidate is the champion itself, version {champion.version}, which a run that was interrupted has "
+            "left without a package; this run finishes it and adds no version"
+        ]
     steps = lineage.merge([candidate_origin, test_origin])
     decision = Decision(
         verdict=verdict,
@@ -84,10 +90,10 @@ def origins(candidate: Path, test_data: Path) -> tuple[Lineage, Lineage]:
 
 
 def suite_of(steps: Mapping[str, StepRecord]) -> dict[str, str] | None:
-    """The name and digest of the suite that the data passed, from the record of validate_data; None without one."""
+    """The name, version and digest of the suite that the data passed, as validate_data recorded them; None without."""
     gate = steps.get("validate_data")
     suite = gate.facts.get("suite") if gate else None
-    return {"name": str(suite["name"]), "digest": str(suite["digest"])} if suite else None
+    return {str(key): str(value) for key, value in suite.items()} if suite else None
 
 
 def compare(criteria: Sequence[Criterion], truth: Values, candidate: Scored, champion: Scored | None) -> dict[str, Any]:

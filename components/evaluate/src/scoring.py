@@ -99,6 +99,15 @@ def score_champion(
             return champion, str(error)
 
 
+def is_unfinished(champion: Champion, digest: str) -> bool:
+    """Whether the candidate is the champion itself, which an interrupted run has left without a package.
+
+    Raises StepError if the registry cannot be read.
+    """
+    tags = registry.version_tags(registry.connect(), champion.name, champion.version)
+    return tags.get(registry.MODEL_DIGEST_TAG) == digest and registry.PACKAGE_DIGEST_TAG not in tags
+
+
 def check_purpose(steps: Mapping[str, StepRecord], rows: HeldOut, who: str) -> None:
     """Raises StepError if the model whose lineage is `steps` was trained for another target or task."""
     train = steps.get("train")

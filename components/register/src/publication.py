@@ -74,6 +74,11 @@ def publish(client: MlflowClient, publication: Publication, upload: Callable[[],
 
 def _unfinished(client: MlflowClient, publication: Publication) -> str | None:
     """The version that an earlier run of this step added; not one whose time as champion has passed."""
+    expected = publication.expected
+    if expected is not None:
+        tags = registry.version_tags(client, expected.name, expected.version)
+        if tags.get(registry.MODEL_DIGEST_TAG) == publication.identity[registry.MODEL_DIGEST_TAG]:
+            return expected.version  # the decision is about the champion itself: a run that was interrupted
     version = registry.find_version(client, publication.name, publication.identity)
     if version is None:
         return None
@@ -102,7 +107,7 @@ def _make_champion(client: MlflowClient, publication: Publication, version: str)
         if registry.find_champion(client, name) != new:
             raise StepError(f"another process moved the champion of {name} at the same moment; evaluate again")
     registry.set_version_tag(client, name, version, ROLE_TAG, "champion")
-    if old is not None:
+    if old is not None and old != new:
         registry.set_version_tag(client, name, old.version, ROLE_TAG, "retired")
 
 

@@ -70,7 +70,8 @@ def _register(
     version = publish(client, publication, lambda: _upload(arguments.model, arguments.decision))
     old = expected.version if expected else None
     write_registration(arguments.registration, Registration(name, version, decision.candidate["digest"], old))
-    print(f"{name} version {version} is the champion" + (f"; version {old} was before" if old else ", the first"))
+    before = "as it was" if old == version else f"version {old} was before" if old else "the first"
+    print(f"{name} version {version} is the champion, {before}")
     print(f"  because {decision.sentence}")
     return version
 

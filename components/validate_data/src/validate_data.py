@@ -67,7 +67,7 @@ def _record(report: Report, parameters: dict[str, Any]) -> lineage.StepRecord:
             "verdict": report.verdict,
             "rows": report.rows,
             "columns": len(report.columns),
-            "suite": {"name": report.suite_name, "digest": report.suite_digest},
+            "suite": report.suite,
             "counts": report.counts,
             "great_expectations": report.great_expectations,
         },

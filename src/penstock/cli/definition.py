@@ -66,6 +66,8 @@ def _unsuppressed(subject: Subject, disk: Disk) -> tuple[Finding, ...]:
 
 
 def _for_this_machine(finding: Finding) -> Finding:
-    """What only Azure minds is a warning here."""
+    """What only Azure minds is a warning here; an input that --set gives and no node takes is misspelt."""
+    if finding.rule == "PS109" and finding.place.file.startswith("--set "):
+        return replace(finding, severity="error")
     rule = RULES.get(finding.rule)
     return replace(finding, severity="warning") if rule is not None and rule.azure_only else finding

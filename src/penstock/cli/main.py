@@ -51,7 +51,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="penstock", message="%(version)s")
 def cli() -> None:
-    """Check and run Azure Machine Learning v2 YAML on this machine, then ship the same files to Azure.
+    """Check and run Azure Machine Learning v2 YAML on this machine, without an Azure account.
 
     Exit codes: 0 done, 1 a step failed or a gate said no, 2 the definition or the command line is wrong,
     3 a bug in penstock, 130 cancelled.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.findings import printable
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
 _TAIL_LINES = 25
+_TAIL_WIDTH = 2_000
 _TAIL_BYTES = 16_384
 
 
@@ -32,7 +34,7 @@ def log_tail(log: str) -> str:
         stream.seek(0, 2)
         stream.seek(max(0, stream.tell() - _TAIL_BYTES))
         lines = stream.read().decode(errors="replace").splitlines()
-    return "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
+    return "\n".join(f"    {printable(line[-_TAIL_WIDTH:])}" for line in lines[-_TAIL_LINES:])
 
 
 def describe(result: NodeResult) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,9 @@ import click
 
 from penstock.cli.definition import InvalidJobError, load_plan
 from penstock.cli.progress import reporting
+from penstock.errors import PenstockError
 from penstock.plan import Plan
+from penstock.plan.elsewhere import elsewhere
 from penstock.run.result import RunResult
 from penstock.spec.finding import Finding
 from penstock.store.files import Disk
@@ -57,14 +61,17 @@ def command(
     Every node of the pipeline runs as a process of its own, siblings at the same time. Logs, outputs and the summary
     are kept in the workspace folder; metrics and models in the MLflow store there.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # before the engine looks after it: as Ctrl-C
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
-    except InvalidJobError as error:
+        result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs)
+    except PenstockError as error:
         if form == "json":
-            click.echo(json.dumps({"findings": [finding.to_json() for finding in error.findings]}, indent=2))
+            findings = error.findings if isinstance(error, InvalidJobError) else ()
+            told = {"error": str(error), "findings": [finding.to_json() for finding in findings]}
+            click.echo(json.dumps(told, indent=2))
         raise
-    result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs)
     if form == "json":
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
@@ -72,14 +79,23 @@ def command(
 
         click.echo(text_summary(result, metrics))
     if result.status != "completed":
-        click.echo(f"run it again: {shlex.join(['penstock', *sys.argv[1:]])}", err=True)
+        click.echo(f"run it again: {shlex.join([_own_name(), *sys.argv[1:]])}", err=True)
     context.exit(result.exit_code)
+
+
+def _own_name() -> str:
+    """How this command can be called from here."""
+    found = shutil.which("penstock")
+    if found is not None and Path(found).samefile(sys.argv[0]):
+        return "penstock"
+    relative = os.path.relpath(sys.argv[0])
+    return sys.argv[0] if relative.startswith("..") else relative
 
 
 def _workspace_folder(job: Path, given: Path | None) -> Path:
     from penstock.store.workspace import FOLDER, project_root
 
-    return (given or project_root(job.absolute().parent) / FOLDER).absolute()
+    return Path(os.path.normpath((given or project_root(job.absolute().parent) / FOLDER).absolute()))
 
 
 def _execute(
@@ -97,8 +113,8 @@ def _execute(
     tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
     variables: Mapping[str, Mapping[str, str]] = {}
     with reporting() as reporter:
-        for warning in warnings:
-            reporter.told(str(warning))
+        for message in (*map(str, warnings), *elsewhere(plan.graph)):
+            reporter.told(message)
         if tracked:
             variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
         else:

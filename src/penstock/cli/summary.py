@@ -28,7 +28,15 @@ def text_summary(result: RunResult, metrics: Mapping[str, Mapping[str, float]]) 
 
 
 def _row(node: NodeResult) -> tuple[str, ...]:
-    return node.name, node.status, duration_text(node.duration_s) if node.attempts else "", node.reason
+    return node.name, node.status, duration_text(node.duration_s) if node.attempts else "", node.reason or _idle(node)
+
+
+def _idle(node: NodeResult) -> str:
+    """Why a step of this repository's library did nothing, if it says so."""
+    from penstock_steps.skipped import skipped_reason
+
+    reasons = [skipped_reason(Path(path)) for path in node.outputs.values() if Path(path).is_dir()]
+    return f"did nothing: {reasons[0]}" if reasons and reasons[0] is not None else ""
 
 
 def _metric_lines(metrics: Mapping[str, Mapping[str, float]]) -> list[str]:

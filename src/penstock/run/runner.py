@@ -15,7 +15,7 @@ from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
-from penstock.store.workspace import Attempt, RunFolder
+from penstock.store.workspace import Attempt, RunFolder, shell_safe
 
 GRACE_S = 5.0
 SAVE_EVERY_S = 0.25
@@ -67,12 +67,14 @@ class Runner:
     cancelled: bool = False
     began: float = field(default_factory=time.monotonic)
     saved: float = 0.0
+    shell_folder: RunFolder = field(init=False)
 
     def run(self) -> RunResult:
         """Run every node, and return when no process of the run is left."""
         self.waiting = {planned.name: planned for planned in self.plan.nodes}
         self._save_progress()
-        with Wakeups() as wakeups, adopting(self.context.folder.name):
+        folder = self.context.folder
+        with Wakeups() as wakeups, adopting(folder.name), shell_safe(folder) as self.shell_folder:
             while self.waiting or self.running:
                 self._start_ready()
                 if self.running:
@@ -107,7 +109,7 @@ class Runner:
         try:
             attempt.prepare(step.snapshot(node, self.context.files), list(node.outputs.values()))
             spec = ProcessSpec(
-                command=step.command_line(node, folder, attempt),
+                command=step.command_line(node, self.shell_folder, self.shell_folder.node(node.name).attempt(1)),
                 folder=attempt.working_folder,
                 environment=step.environment(node, folder, self.context.tracking.get(node.name, {})),
                 log=attempt.log,
@@ -137,6 +139,9 @@ class Runner:
         for port in running.attempt.unwritten(list(node.outputs.values())):
             message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
             self.context.reporter.told(message)
+        linked = [port for port in node.outputs.values() if running.attempt.output(port).is_symlink()]
+        if linked:
+            return "failed", f"its output '{linked[0].name}' is a symbolic link; on Azure only real files are kept"
         try:
             self.context.folder.node(node.name).publish(running.attempt)
         except OSError as error:

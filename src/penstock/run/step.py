@@ -13,15 +13,15 @@ from penstock.run.orphans import RUN_VARIABLE
 from penstock.spec.expression import Reference
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
-from penstock.store.workspace import Attempt, RunFolder
+from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
 
 
-def input_text(value: Value, run: RunFolder) -> str | None:
-    """What `${{inputs.x}}` becomes: the value's text, or the path of the data; None if the input is not set."""
+def input_text(name: str, value: Value, run: RunFolder, attempt: Attempt) -> str | None:
+    """What `${{inputs.name}}` becomes: the value's text, or the path of the data; None if the input is not set."""
     if isinstance(value, Literal):
         return value.text
     if isinstance(value, Data):
-        return os.path.normpath(value.path.absolute())
+        return shell_safe_data(os.path.normpath(value.path.absolute()), attempt, name)
     if isinstance(value, NodeOutput):
         return str(run.node(value.node).output(value.port))
     return None
@@ -37,13 +37,13 @@ def unwritten_inputs(node: GraphNode, run: RunFolder) -> list[str]:
 
 
 def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
-    """The component's command with its expressions replaced."""
+    """The component's command with its expressions replaced; `run` and `attempt` by paths that need no quotes."""
 
     def value_of(reference: Reference) -> str | None:
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
             return str(attempt.output(node.outputs[name]))
-        return input_text(node.inputs[name], run)
+        return input_text(name, node.inputs[name], run, attempt)
 
     command = _component(node).command
     if command is None:

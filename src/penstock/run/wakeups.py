@@ -1,4 +1,4 @@
-"""Waits for a child to end, for Ctrl-C or SIGTERM, or for a deadline: whichever comes first."""
+"""Waits for a child to end, for Ctrl-C, SIGTERM or a closed terminal, or for a deadline: whichever comes first."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Self
 
 
 class Wakeups:
-    """A context in which SIGCHLD, SIGINT and SIGTERM end `wait`. Main thread only.
+    """A context in which SIGCHLD, SIGINT, SIGTERM and SIGHUP end `wait`. Main thread only.
 
-    `interrupts` counts SIGINT and SIGTERM.
+    `interrupts` counts all but SIGCHLD.
     """
 
-    _SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)
+    _SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.interrupts = 0

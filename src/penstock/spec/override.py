@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penstock.errors import DefinitionError
+from penstock.spec.finding import did_you_mean
 from penstock.spec.place import Place
 from penstock.spec.source import Entry, Mapping, Node, Scalar, parse
 
@@ -17,6 +18,7 @@ def apply(root: Node, overrides: tuple[str, ...]) -> Node:
         if not separator or not all(path.split(".")):
             raise DefinitionError(f"--set {override}: write it as PATH=VALUE, for example --set inputs.seed=1")
         place = Place(f"--set {path}")
+        _refuse_new_node(root, path.split("."))
         root = _set(root, path.split("."), _value(text, place), path)
     return root
 
@@ -40,3 +42,12 @@ def _set(node: Node, path: list[str], value: Node, whole: str) -> Node:
         entry = Entry(Scalar(value.place, key, key), Mapping(value.place, {}))
     changed = Entry(entry.key, _set(entry.value, rest, value, whole))
     return Mapping(node.place, {**node.entries, key: changed})
+
+
+def _refuse_new_node(root: Node, path: list[str]) -> None:
+    """A setting of a node that is not there is a misspelt name, not a new node."""
+    jobs = root.mapping("jobs") if isinstance(root, Mapping) else None
+    if jobs is not None and len(path) > 2 and path[0] == "jobs" and path[1] not in jobs.entries:
+        raise DefinitionError(
+            f"--set {'.'.join(path)}: there is no job '{path[1]}'. {did_you_mean(path[1], jobs.entries)}"
+        )

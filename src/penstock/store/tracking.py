@@ -130,6 +130,8 @@ class Tracking:
     def _variables(self, run_id: str) -> dict[str, str]:
         return {
             "MLFLOW_TRACKING_URI": f"sqlite:///{self._workspace.tracking_db}",
+            # or a registry that is set in the shell, production's say, would get this machine's models
+            "MLFLOW_REGISTRY_URI": f"sqlite:///{self._workspace.tracking_db}",
             "MLFLOW_EXPERIMENT_NAME": self._experiment,
             "MLFLOW_EXPERIMENT_ID": str(self._experiment_id),
             "MLFLOW_RUN_ID": run_id,

@@ -14,6 +14,9 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +81,35 @@ class RunFolder:
 
     def node(self, name: str) -> NodeFolder:
         return NodeFolder(self.path / "nodes" / name)
+
+
+_SHELL_SAFE = re.compile(r"[A-Za-z0-9_./+@%:,=-]*")
+
+
+@contextmanager
+def shell_safe(folder: RunFolder) -> Iterator[RunFolder]:
+    """The run's folder by a path that needs no quotes in a shell.
+
+    Paths on Azure never need any, so commands often have none. Where the real path has a blank, say, a link in the
+    folder for temporary files stands for it while the run goes on.
+    """
+    if _SHELL_SAFE.fullmatch(str(folder.path)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="penstock-") as temporary:
+        link = Path(temporary) / re.sub(r"[^A-Za-z0-9_-]", "_", folder.name)
+        link.symlink_to(folder.path, target_is_directory=True)
+        yield RunFolder(link)
+
+
+def shell_safe_data(path: str, attempt: Attempt, port: str) -> str:
+    """A path to data by a name that needs no quotes, below the attempt's folder."""
+    if _SHELL_SAFE.fullmatch(path):
+        return path
+    link = attempt.path / "inputs" / (port + re.sub(r"[^A-Za-z0-9.]", "", Path(path).suffix))
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(path)
+    return str(link)
 
 
 @dataclass(frozen=True)

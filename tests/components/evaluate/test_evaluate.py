@@ -86,6 +86,17 @@ def test_the_same_model_again_is_no_improvement(bench: Bench) -> None:
     assert decision["metrics"]["interval"]["rmse"] == [0.0, 0.0]
 
 
+def test_a_champion_that_an_interrupted_run_left_without_a_package_is_accepted_again(bench: Bench) -> None:
+    train, test = bench.split(regression_table())
+    model = bench.champion(train, test)
+    bench.client.delete_model_version_tag("rent", "1", "package_digest")
+    decision = bench.decision(bench.evaluate(model, test, "again"))
+    assert decision["verdict"] == "accept"
+    assert "which a run that was interrupted has left without a package" in decision["reasons"][0]
+    other = bench.decision(bench.evaluate(bench.train(train, "other", parameters='{"alpha": 100000}'), test, "other"))
+    assert other["verdict"] == "reject", "another model is judged as ever"
+
+
 def test_evaluating_twice_gives_the_same_decision(bench: Bench) -> None:
     train, test = bench.split(regression_table())
     bench.champion(train, test, estimator="KNeighborsRegressor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -118,7 +119,9 @@ def unused_input(subject: Subject) -> Iterator[Told]:
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})
     for name, port in ports.items():
         if not re.search(rf"parent\.inputs\.{re.escape(name)}\b", text):
-            yield Told(f"no node takes the pipeline input '{name}'.", port.place, "Bind it, or remove it.")
+            close = difflib.get_close_matches(name, [other for other in ports if other != name], n=1)
+            fix = f"Did you mean '{close[0]}'?" if close else "Bind it, or remove it."
+            yield Told(f"no node takes the pipeline input '{name}'.", port.place, fix)
 
 
 def _texts(node: Node | None) -> Iterator[str]:
