@@ -43,7 +43,7 @@ from azure.ai.ml.entities._builders.command_func import command
 from azure.ai.ml.entities._builders.data_transfer_func import copy_data
 from azure.ai.ml.entities._builders.parallel_func import parallel_run_function
 from azure.ai.ml.entities._builders.spark_func import spark
-from marshmallow import INCLUDE, Schema, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 FILE = Path(__file__).parents[2] / "src" / "penstock" / "check" / "azure_ml.json"
 
@@ -62,7 +62,9 @@ LEAVES: tuple[tuple[type[fields.Field], str], ...] = (
     (own.FileRefField, "path"),
     (own.RefField, "reference"),
     (components.component.ComponentYamlRefField, "str"),
+    (own.NumberVersionField, "number version"),
     (own.VersionField, "version"),
+    (components.component.ComponentNameStr, "component name"),
     (fields.DateTime, "time"),
     (fields.Url, "url"),
     (fields.String, "str"),
@@ -80,6 +82,37 @@ NODES: dict[type[Schema], Callable[..., Any]] = {
     nodes.SparkSchema: spark,
     nodes.DataTransferCopySchema: copy_data,
     nodes.BaseNodeSchema: BaseNode.__init__,
+}
+# What the SDK's classes demand beyond their schemas, or do not demand though the schema says so: without the key their
+# constructors end in a TypeError or KeyError. test_oracle_mutations.py takes each key away.
+DEMANDED: dict[str, set[str]] = {
+    "AmlComputeSshSettings": {"admin_username"},
+    "AutoMLClassification": {"training_data"},
+    "AutoMLForecasting": {"training_data"},
+    "AutoMLRegression": {"training_data"},
+    "Identity": {"type"},
+    "JobSchedule": {"trigger", "create_job"},
+    "ManagedNetwork": {"isolation_mode"},
+    "ModelBatchDeploymentSettings": {"mini_batch_size"},
+    "MonitorDefinition": {"compute"},
+    "MonitorSchedule": {"trigger"},
+    "ServerlessSparkCompute": {"instance_type", "runtime_version"},
+    "PipelineCommandJob": {"environment"},
+    "PipelineComponentBatchDeployment": {"name"},
+    "Registry": {"name", "replication_locations"},
+    "SparkResourceConfiguration": {"instance_type", "runtime_version"},
+    "VirtualMachineSshSettings": {"admin_username"},
+}
+NOT_DEMANDED = {"KubernetesCompute": {"namespace"}}
+# Values that the SDK's classes look at, where the schema says only "text" or "anything".
+NARROWER: dict[tuple[str, str], Any] = {
+    ("Environment", "conda_file"): {"any": ["str", {"map": None, "keys": "any"}]},
+    ("Parameter", "min"): "any number",
+    ("Parameter", "max"): "any number",
+    **{
+        (f"{service}JobService", "nodes"): {"enum": ["all"], "fold": "same"}
+        for service in ("", "Ssh", "JupyterLab", "TensorBoard", "VsCode")
+    },
 }
 # What a plain string makes superfluous as another alternative.
 STRINGS = ("binding", "asset", "azureml", "registry", "git", "time", "path", "reference", "url")
@@ -110,7 +143,7 @@ class _Walk:
         if base in self._open:
             return base  # recursive
         self._open.append(base)
-        found = self._object(schema)
+        found = self._object(schema, base.rstrip("+").removeprefix("Anonymous"))
         self._open.pop()
         text = json.dumps(found, sort_keys=True)
         number, name = 1, base
@@ -121,11 +154,13 @@ class _Walk:
         self.definitions[name] = found
         return name
 
-    def _object(self, schema: Schema) -> dict[str, Any]:
-        loaded = {(field.data_key or name): field for name, field in schema.load_fields.items()}
+    def _object(self, schema: Schema, name: str) -> dict[str, Any]:
+        loaded = {(field.data_key or key): field for key, field in schema.load_fields.items()}
         unchecked = _read_only(schema) | _parameters(schema)
-        found: dict[str, Any] = {"keys": {key: self.field(field) for key, field in sorted(loaded.items())}}
-        required = sorted(key for key, field in loaded.items() if field.required)
+        keys = {key: NARROWER.get((name, key)) or self.field(field) for key, field in sorted(loaded.items())}
+        found: dict[str, Any] = {"keys": keys}
+        stated = {key for key, field in loaded.items() if field.required}
+        required = sorted((stated | DEMANDED.get(name, set())) - NOT_DEMANDED.get(name, set()))
         if required:
             found["required"] = required
         if unchecked - loaded.keys():
@@ -136,7 +171,7 @@ class _Walk:
 
     def field(self, field: fields.Field) -> Any:
         found = self._limited(self._inner(field), field)
-        return {"null": found} if field.allow_none and found != "anything" else found
+        return {"null": found} if field.allow_none else found
 
     def _inner(self, field: fields.Field) -> Any:
         if isinstance(field, own.ExperimentalField):
@@ -153,7 +188,7 @@ class _Walk:
     def opened(self, schema: Schema, unknown: str | None) -> dict[str, Any]:
         """An object, and whether unknown keys pass."""
         found = {"object": self.definition(schema)}
-        return found | {"open": True} if (unknown or schema.unknown) == INCLUDE else found
+        return found | {"open": True} if (unknown or schema.unknown) != RAISE else found
 
     def _plain(self, field: fields.Field) -> Any:
         if isinstance(field, fields.Dict):
@@ -217,7 +252,7 @@ def _union(members: list[Any]) -> Any:
         for one in member["any"] if isinstance(member, dict) and set(member) == {"any"} else [member]:
             if one not in flat:
                 flat.append(one)
-    if "anything" in flat:
+    if "anything" in flat and {"null": "anything"} not in flat:
         return "anything"
     if "str" in flat:
         flat = [one for one in flat if one not in STRINGS and not (isinstance(one, dict) and "enum" in one)]
@@ -236,6 +271,10 @@ def _fold(transform: Callable[[str], str | None]) -> str:
 # a schema
 JOB, COMPONENT = load.load_job, load.load_component
 ROOTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    # First, because with the first pipeline the SDK adds `${{ }}` to fields that schemas of other kinds share: what it
+    # takes depends on what it has seen before, and this is the most that it takes.
+    "pipeline job": (JOB, {"type": "pipeline"}),
+    "pipeline component": (COMPONENT, {"type": "pipeline"}),
     "command job": (JOB, {"type": "command"}),
     "sweep job": (JOB, {"type": "sweep"}),
     "spark job": (JOB, {"type": "spark"}),
@@ -287,9 +326,6 @@ ROOTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         f"{kind} datastore": (load.load_datastore, {"name": "x", "type": kind})
         for kind in ("azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake")
     },
-    # Last, because the SDK adds `${{ }}` to fields that schemas share the first time that it looks at a pipeline.
-    "pipeline job": (JOB, {"type": "pipeline"}),
-    "pipeline component": (COMPONENT, {"type": "pipeline"}),
 }
 # Component files that a job names: the client reads them with other schemas, which need no name.
 USED = {
@@ -340,6 +376,9 @@ def walked() -> dict[str, Any]:
             made = schema(context={BASE_PATH_CONTEXT_KEY: Path()})
             roots[f"used {kind}"] = walk.opened(made, INCLUDE)
     logging.disable(logging.NOTSET)
+    told = {*DEMANDED, *NOT_DEMANDED, *(name for name, _ in NARROWER)}
+    if told - walk.definitions.keys():
+        raise UnknownFieldError(f"no schema is called {', '.join(sorted(told - walk.definitions.keys()))} any more")
     return {"sdk": sdk.__version__, "roots": roots, "definitions": dict(sorted(walk.definitions.items()))}
 
 

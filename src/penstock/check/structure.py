@@ -16,16 +16,20 @@ from penstock.check.structure_values import WORDS, accepts, folded, is_output_bi
 from penstock.spec.place import Place
 from penstock.spec.source import Entry, Mapping, Node, Scalar, Sequence, scalar_text
 
-What = Literal["unknown", "ignored", "missing", "type", "value"]
-_COSTS: dict[What, int] = {"unknown": 1, "ignored": 1, "missing": 3, "type": 2, "value": 2}
+# Keys that PS106 and PS301 miss in words of their own: their lack is a problem, "elsewhere", that has no message.
+TOLD_ELSEWHERE = ("component", "trial", "command")
+What = Literal["unknown", "ignored", "missing", "elsewhere", "type", "value"]
+_COSTS: dict[What, int] = {"unknown": 1, "ignored": 1, "missing": 3, "elsewhere": 3, "type": 2, "value": 2}
 _DISCRIMINATORS = ("type", "task")
 _OTHER_KIND = 50  # the cost of a `type` that names another alternative
 _FEW = 12
+_MANY = 100  # unknown keys of one object: what is meant by more of them is not guessed
+_LONG = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that the client refuses or, `ignored`, drops. `key` is the key that it is about."""
+    """Something that the client refuses or, `ignored`, passes over. `key` is the key that it is about."""
 
     what: What
     key: str
@@ -50,6 +54,10 @@ class Owner:
     name: str
     key: str
     place: Place
+
+
+def _owner(entry: Entry) -> Owner:
+    return Owner(f"'{_cut(entry.key.text)}'", entry.key.text, entry.key.place)
 
 
 class Comparison:
@@ -94,13 +102,12 @@ class Comparison:
         return tuple(problem for item, of in items for problem in self.compare(item, field["list"], of))
 
     def _leaf(self, node: Node, word: str, owner: Owner) -> Problems:
-        if word == "anything":
-            return ()
         if isinstance(node, Scalar):
             if node.value is None:
                 return (_null(word, owner),)
             return () if accepts(word, node.value) else (_wrong(node, [word], owner),)
-        return () if word == "output" and _is_bound_object(node) else (_wrong(node, [word], owner),)
+        fits = word == "anything" or (word == "output" and _is_bound_object(node))
+        return () if fits else (_wrong(node, [word], owner),)
 
     def _map(self, node: Mapping, field: Any, owner: Owner) -> Problems:
         found: list[Problem] = []
@@ -108,8 +115,7 @@ class Comparison:
             if field["keys"] == "str" and not isinstance(entry.key.value, str):
                 found.append(_odd_key(entry, owner))
             elif field["map"] is not None:
-                name = entry.key.text
-                found += self.compare(entry.value, field["map"], Owner(f"'{name}'", name, entry.key.place))
+                found += self.compare(entry.value, field["map"], _owner(entry))
         return tuple(found)
 
     def _object(self, node: Mapping, field: Any, owner: Owner) -> Problems:
@@ -117,15 +123,19 @@ class Comparison:
         keys, unchecked = schema["keys"], schema.get("unchecked", ())
         missing = [key for key in schema.get("required", ()) if key not in node.entries]
         found: list[Problem] = []
+        known = [key for key in keys if key not in node.entries]
+        guesses = _MANY
         for name, entry in node.entries.items():
             if name in keys:
-                found += self.compare(entry.value, keys[name], Owner(f"'{name}'", name, entry.key.place))
+                found += self.compare(entry.value, keys[name], _owner(entry))
             elif name not in unchecked:
-                meant = _closest(name, missing)
+                guesses -= 1
+                meant = _closest(name, missing) if guesses > 0 else None
                 missing = [key for key in missing if key != meant]
                 is_open = field.get("open", False) and meant is None
-                found.append(_unknown(entry, owner, [key for key in keys if key not in node.entries], is_open=is_open))
-        found += [Problem("missing", key, f"{owner.name} lacks {key}:.", owner.place) for key in missing]
+                found.append(_unknown(entry, owner, known if guesses > 0 else [], is_open=is_open))
+        found += _missing([key for key in missing if key not in TOLD_ELSEWHERE], owner)
+        found += [Problem("elsewhere", key, "", owner.place) for key in missing if key in TOLD_ELSEWHERE]
         return tuple(found)
 
     def _alternatives(self, node: Node, field: Any, owner: Owner) -> Problems:
@@ -168,10 +178,11 @@ def _of_type(node: Node, field: Any) -> list[Field]:
     if "by" not in field:
         alternatives: list[Field] = field["any"]
         return alternatives
-    stated = node.text(field["by"]) if isinstance(node, Mapping) else None
     of = field["of"]
-    if stated is not None and stated.lower() in of:
-        return [*of[stated.lower()]]
+    if isinstance(node, Mapping):
+        stated = node.text(field["by"]) or ("command" if "command" in node.entries else "")
+        if stated.lower() in of:
+            return [*of[stated.lower()]]
     return [*field["any"], *(one for several in of.values() for one in several)]
 
 
@@ -216,7 +227,7 @@ def _limited(node: Scalar, field: Any, owner: Owner) -> Problems:
         low, high, number = field.get("min"), field.get("max"), float(node.value)
         if (low is None or number >= low) and (high is None or number <= high):
             return ()
-        message = f"{owner.name} is {node.text}; it must be within {low} and {high}."
+        message = f"{owner.name} is {_cut(node.text)}; it must be within {low} and {high}."
         return (Problem("value", owner.key, message, node.place),)
     if isinstance(node.value, str) and folded(node.value, field["fold"]) in field["enum"]:
         return ()
@@ -240,17 +251,23 @@ def _wrong(node: Node, fields: list[Field], owner: Owner) -> Problem:
     if allowed and isinstance(node.value, str):
         close = difflib.get_close_matches(scalar_text(node).lower(), allowed, n=1)
         fix = f"Did you mean '{close[0]}'?" if close else f"It takes {takes}."
-        return Problem("value", owner.key, f"{owner.name} cannot be '{scalar_text(node)}'.", node.place, fix)
-    fix = f"Put it in quotes: '{node.text}'." if _takes_text(fields) and not isinstance(node.value, str) else ""
+        return Problem("value", owner.key, f"{owner.name} cannot be '{_cut(scalar_text(node))}'.", node.place, fix)
+    fix = f"Put it in quotes: '{_cut(node.text)}'." if _takes_text(fields) and not isinstance(node.value, str) else ""
     return Problem("type", owner.key, f"{owner.name} takes {takes}, not {_shown(node)}.", node.place, fix)
 
 
 def _shown(node: Scalar) -> str:
     """The value as messages show it, with what YAML takes it for if that may surprise."""
     if isinstance(node.value, str):
-        return f"'{node.value}'"
+        return f"'{_cut(node.value)}'"
     kinds = {bool: "true or false", int: "a number", float: "a number"}
-    return f"{node.text}, which is {kinds.get(type(node.value), 'a time')} to YAML"
+    return f"{_cut(node.text)}, which is {kinds.get(type(node.value), 'a time')} to YAML"
+
+
+def _cut(text: str) -> str:
+    """The text, in a message: only so much of it, on one line."""
+    line = " ".join(text.split()) if "\n" in text else text
+    return line if len(line) <= _LONG else f"{line[: _LONG - 3]}..."
 
 
 def _takes_text(fields: Iterable[Field]) -> bool:
@@ -288,8 +305,16 @@ def _words(field: Field) -> list[str]:
     return ["a list" if "list" in field else "an object"]
 
 
+def _missing(keys: list[str], owner: Owner) -> Problems:
+    """One problem for all required keys that an object lacks: they are told at the same place."""
+    if not keys:
+        return ()
+    told = " and ".join(f"{key}:" for key in keys)
+    return (Problem("missing", keys[0], f"{owner.name} lacks {told}.", owner.place),)
+
+
 def _odd_key(entry: Entry, owner: Owner) -> Problem:
-    text = entry.key.text
+    text = _cut(entry.key.text)
     message = f"the key {text} in {owner.name} is no text to YAML."
     return Problem("type", text, message, entry.key.place, f"Put it in quotes: '{text}'.")
 
@@ -299,11 +324,11 @@ def _unknown(entry: Entry, owner: Owner, known: list[str], *, is_open: bool) -> 
     close = _closest(name, known)
     fix = f"Did you mean '{close}'?" if close else ""
     if is_open:
-        message = f"Azure's client knows no key '{name}' in {owner.name} and does nothing with it."
+        message = f"Azure's client knows no key '{_cut(name)}' in {owner.name} and does nothing with it."
         return Problem("ignored", name, message, entry.key.place, fix)
     if not close and 0 < len(known) <= _FEW:
         fix = f"There is: {', '.join(sorted(known))}."
-    return Problem("unknown", name, f"{owner.name} has no key '{name}'.", entry.key.place, fix)
+    return Problem("unknown", name, f"{owner.name} has no key '{_cut(name)}'.", entry.key.place, fix)
 
 
 def _closest(name: str, known: Iterable[str]) -> str | None:

@@ -17,7 +17,7 @@ Field = Any  # a word for a plain value, or an object that says what it is by it
 
 # The types of jobs that can stand in a file of their own, exactly as the client spells them.
 JOB_TYPES = ("pipeline", "command", "sweep", "spark", "automl")
-COMPONENT_TYPES = ("command", "pipeline", "parallel", "spark", "data_transfer")
+COMPONENT_TYPES = ("command", "pipeline", "parallel", "spark", "data_transfer", "import", "automl")
 
 
 @cache
@@ -42,19 +42,30 @@ def used_component(kind: str, root: Mapping) -> Field | None:
     return _content()["roots"].get(f"used {_component(kind, root)}")
 
 
+def tasks(kind: Kind) -> tuple[str, ...]:
+    """The values of `task` that are each a schema of their own, for the kinds of file that have them."""
+    if kind.type not in ("automl", "data_transfer"):
+        return ()
+    return tuple(name.removeprefix(f"{kind} ") for name in _content()["roots"] if name.startswith(f"{kind} "))
+
+
 def _name(kind: Kind, root: Mapping) -> str:
     if kind.family == "component":
         return _component(kind.type, root)
-    if str(kind) == "automl job":
-        return f"automl job {root.text('task')}"
     if kind.family == "schedule":
         return next((name for key, name in _SCHEDULES.items() if key in root.entries), "job schedule")
-    if kind.family == "deployment":
-        return _deployment(kind, root)
     if kind.family == "workspace":
         special = (root.text("kind") or "").lower()
         return f"{special} workspace" if special in ("hub", "project") else "workspace"
-    return str(kind)
+    if kind.type.endswith("_online"):
+        return _online(kind, root)
+    return _other(kind, root)
+
+
+def _other(kind: Kind, root: Mapping) -> str:
+    if str(kind) == "automl job":
+        return f"automl job {root.text('task')}"
+    return _batch(root) if kind.family == "deployment" else str(kind)
 
 
 _SCHEDULES = {"create_monitor": "monitor schedule", "import_data": "data schedule"}
@@ -64,10 +75,13 @@ def _component(kind: str, root: Mapping) -> str:
     return f"data_transfer component {root.text('task')}" if kind == "data_transfer" else f"{kind} component"
 
 
-def _deployment(kind: Kind, root: Mapping) -> str:
-    if not kind.type.startswith("batch"):
-        return str(kind)
+def _online(kind: Kind, root: Mapping) -> str:
+    """The client does not look at `$schema`: a Kubernetes endpoint has a compute, a deployment says so."""
+    of_kubernetes = root.text("compute") if kind.family == "endpoint" else root.text("type") == "kubernetes"
+    return f"{'kubernetes' if of_kubernetes else 'managed'}_online {kind.family}"
+
+
+def _batch(root: Mapping) -> str:
+    """The client looks at `type` alone."""
     stated = root.text("type")
-    return {"model": "model batch deployment", "pipeline": "pipeline batch deployment"}.get(
-        stated or "", "pipeline batch deployment" if kind.type == "batch_pipeline" else "batch deployment"
-    )
+    return f"{stated} batch deployment" if stated in ("model", "pipeline") else "batch deployment"

@@ -9,9 +9,13 @@ import math
 import re
 import string
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 _BINDING = re.compile(r"\$\{\{\s*(\S*?)\s*\}\}")
+_TIME = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d{1,12})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?$"
+)
 _OUTPUT = re.compile(r"^\$\{\{parent\.outputs\.(.*?)\}\}$")
 # True is equal to 1, and 1.0 too
 _TRUE = {"t", "T", "true", "True", "TRUE", "on", "On", "ON", "y", "Y", "yes", "Yes", "YES", "1", 1}
@@ -49,6 +53,26 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and not value.startswith("file:")
 
 
+def _is_time(value: Any) -> bool:
+    match = _TIME.match(value) if isinstance(value, str) else None
+    if match is None:
+        return False
+    year, month, day, hour, minute, second = (int(part) for part in match.groups(default="0"))
+    try:
+        datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone is not looked at
+    except ValueError:  # the 31st of February
+        return False
+    return True
+
+
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.match(pattern, value) is not None
+
+
+def _is_number_version(value: Any) -> bool:
+    return not isinstance(value, bool) and re.fullmatch(r"\d+(\.\d+)*", str(value)) is not None
+
+
 def _converts(number: type[int] | type[float], *, special: bool = False) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         if isinstance(value, bool):
@@ -69,7 +93,9 @@ def _is_boolean(value: Any) -> bool:
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": _is_text,
     "url": _is_text,
-    "time": _is_text,
+    "time": _is_time,
+    "component name": _matches(r"[a-z][a-z\d_]*$"),
+    "number version": _is_number_version,
     "reference": _is_text,
     "path": _is_path,
     "binding": lambda value: isinstance(value, str) and _BINDING.search(value) is not None,
@@ -98,6 +124,8 @@ WORDS = {
     "registry": "azureml://registries/...",
     "git": "git+...",
     "version": "a version",
+    "number version": "a version of numbers, as in 3.4",
+    "component name": "a name of lower-case letters, digits and underscores that begins with a letter",
     "integer": "an integer",
     "strict integer": "an integer",
     "number": "a number",

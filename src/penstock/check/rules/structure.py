@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from penstock.check.memory import remembered
 from penstock.check.rule import Told, rule
 from penstock.check.structure import Comparison, Owner, Problem, Problems
-from penstock.check.structure_schema import JOB_TYPES, root_of, used_component
+from penstock.check.structure_schema import COMPONENT_TYPES, JOB_TYPES, root_of, tasks, used_component
 from penstock.check.subject import Subject
 from penstock.spec.finding import did_you_mean
+from penstock.spec.kind import Kind
 from penstock.spec.model import CommandComponent, Component
-from penstock.spec.source import Mapping
-
-# What PS106 and PS301 say in words of their own.
-_TOLD_ELSEWHERE = ("component", "trial", "command")
+from penstock.spec.place import Place
+from penstock.spec.source import Mapping, plain
 
 
 def _told(subject: Subject, what: str) -> Iterator[Told]:
@@ -55,7 +54,15 @@ def _problems(subject: Subject) -> Problems:
     for component in subject.components():
         if component is not subject.component and id(component) not in inline:
             found += _used_once(component, subject)
-    return tuple(problem for problem in found if not (problem.what == "missing" and problem.key in _TOLD_ELSEWHERE))
+    told = _odd_node_types(subject)
+    return tuple(problem for problem in found if problem.place not in told)
+
+
+def _odd_node_types(subject: Subject) -> set[Place]:
+    """Where node types stand that PS106 tells of."""
+    broken = subject.graph.broken if subject.graph else ()
+    sources = [node.job.source for node in broken if node.what in ("type", "preview")]
+    return {source.entries["type"].value.place for source in sources if "type" in source.entries}
 
 
 def _used_once(component: Component, subject: Subject) -> Problems:
@@ -64,27 +71,42 @@ def _used_once(component: Component, subject: Subject) -> Problems:
 
 def _own(subject: Subject) -> Problems:
     root, kind = subject.root, subject.kind
-    if kind.family == "job":
-        problem = _odd_job_type(root, kind.type)
-        if problem is not None:
-            return (problem,)
+    problem = _odd_type(root, kind) or _odd_task(root, kind)
+    if problem is not None:
+        return (problem,)
     field = root_of(kind, root)
     owner = Owner(f"the {kind}", "", root.place)
-    return Comparison().compare(root, field, owner) if field is not None else ()
+    found = Comparison().compare(root, field, owner) if field is not None else ()
+    if kind.family == "component" and plain(root.get("type")) is None:  # the client takes an empty type: for none
+        return tuple(problem for problem in found if problem.key != "type")
+    return found
 
 
-def _odd_job_type(root: Mapping, kind: str) -> Problem | None:
-    """What is wrong with a job's `type`, by which the client chooses the schema: without one it is a command job."""
-    stated = root.text("type")
-    if stated is None:
-        if kind == "command":
-            return None
-        message = f"the {kind} job does not say its type; Azure takes it for a command job."
-        return Problem("missing", "type", message, root.place, f"Add type: {kind} to it.")
-    if stated in JOB_TYPES:
+def _odd_type(root: Mapping, kind: Kind) -> Problem | None:
+    """What is wrong with the `type` by which the client chooses a schema: what has none is of type command to it."""
+    known = {"job": JOB_TYPES, "component": COMPONENT_TYPES}.get(kind.family)
+    if known is None:
         return None
-    place = root.entries["type"].value.place
-    return Problem("value", "type", f"'{stated}' is no type of job.", place, did_you_mean(stated, JOB_TYPES))
+    stated = root.text("type")
+    if stated is None and kind.type != "command":
+        message = f"the {kind} does not say its type; Azure takes it for a command {kind.family}."
+        return Problem("missing", "type", message, root.place, f"Add type: {kind.type} to it.")
+    if stated is None or stated in known:
+        return None
+    message = f"'{stated}' is no type of {kind.family}."
+    return Problem("value", "type", message, root.entries["type"].value.place, did_you_mean(stated, known))
+
+
+def _odd_task(root: Mapping, kind: Kind) -> Problem | None:
+    """The same for `task`, of the kinds that have one schema per task."""
+    known, stated = tasks(kind), root.text("task")
+    if not known or stated in known:
+        return None
+    if stated is None:
+        fix = f"Add task:, one of {', '.join(known)}."
+        return Problem("missing", "task", f"the {kind} does not say its task.", root.place, fix)
+    place = root.entries["task"].value.place
+    return Problem("value", "task", f"'{stated}' is no task of an {kind}.", place, did_you_mean(stated, known))
 
 
 def _used(component: Component) -> Problems:

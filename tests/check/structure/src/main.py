@@ -1,1 +1,1 @@
-print('hello')
+"""Does nothing."""
