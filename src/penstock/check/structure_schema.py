@@ -6,8 +6,8 @@ tests/support/azure_schema.py describes the format.
 from __future__ import annotations
 
 import json
+import pkgutil
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from penstock.spec.kind import Kind
@@ -22,7 +22,7 @@ COMPONENT_TYPES = ("command", "pipeline", "parallel", "spark", "data_transfer", 
 
 @cache
 def _content() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(files("penstock.check").joinpath("azure_ml.json").read_bytes())
+    content: dict[str, Any] = json.loads(pkgutil.get_data("penstock.check", "azure_ml.json") or b"{}")
     return content
 
 
