@@ -54,6 +54,7 @@ ONLY_THE_CLIENT = {
     r"The name for a deployment must": "the name of a deployment",
     r"Can't find (directory|file)|No such file or directory|doesn't exist": "files that only other rules look at",
     r"existing (models|components)": "a model or a component by a path that does not exist",
+    r"If version is specified, name must be": "data with a version and no name",
     r"NotImplementedError|storage_config": "monitors without input data, storage accounts of a registry",
     r"spark\.driver\.cores, spark|referenced in args|only 'direct' is": "the demands of a spark job",
     r"compute or resources must|standard_e4s_v3": "where a spark job runs",

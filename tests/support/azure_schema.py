@@ -34,6 +34,7 @@ from azure.ai.ml._schema._utils.data_binding_expression import DATA_BINDING_SUPP
 from azure.ai.ml._schema.core import fields as own
 from azure.ai.ml._schema.core.schema import PathAwareSchema, YamlFileSchema
 from azure.ai.ml._schema.pipeline import component_job as nodes
+from azure.ai.ml._schema.pipeline.automl_node import AutoMLNodeMixin
 from azure.ai.ml._schema.pipeline.pipeline_component import _AnonymousPipelineComponentSchema
 from azure.ai.ml._schema.pipeline.pipeline_job_io import OutputBindingStr
 from azure.ai.ml.constants._common import BASE_PATH_CONTEXT_KEY
@@ -188,7 +189,9 @@ class _Walk:
     def opened(self, schema: Schema, unknown: str | None) -> dict[str, Any]:
         """An object, and whether unknown keys pass."""
         found = {"object": self.definition(schema)}
-        return found | {"open": True} if (unknown or schema.unknown) != RAISE else found
+        # an automl node's constructor refuses what its schema lets pass
+        is_open = (unknown or schema.unknown) != RAISE and not isinstance(schema, AutoMLNodeMixin)
+        return found | {"open": True} if is_open else found
 
     def _plain(self, field: fields.Field) -> Any:
         if isinstance(field, fields.Dict):
