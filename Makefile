@@ -59,6 +59,7 @@ $(UV): requirements-uv.txt
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src components/_shared
 	@touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.run

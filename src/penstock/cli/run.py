@@ -10,17 +10,17 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.definition import InvalidJobError, load_plan
-from penstock.cli.progress import reporting
 from penstock.errors import PenstockError
-from penstock.plan import Plan
-from penstock.plan.elsewhere import elsewhere
-from penstock.run.result import RunResult
-from penstock.spec.finding import Finding
-from penstock.store.files import Disk
+
+if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
+    from penstock.plan import Plan
+    from penstock.run.result import RunResult
+    from penstock.spec.finding import Finding
+    from penstock.store.files import Disk
 
 
 @click.command()
@@ -61,6 +61,9 @@ def command(
     Every node of the pipeline runs as a process of its own, siblings at the same time. Logs, outputs and the summary
     are kept in the workspace folder; metrics and models in the MLflow store there.
     """
+    from penstock.cli.definition import InvalidJobError, load_plan
+    from penstock.store.files import Disk
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before the engine looks after it: as Ctrl-C
     disk = Disk()
     try:
@@ -102,6 +105,8 @@ def _execute(
     plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, jobs: int
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
     """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
+    from penstock.cli.progress import reporting
+    from penstock.plan.elsewhere import elsewhere
     from penstock.run.process import LocalProcesses
     from penstock.run.runner import Context, Runner
     from penstock.store.tracking import Tracking, mlflow_version
