@@ -175,6 +175,13 @@ def test_a_job_without_a_type_is_a_command_job_to_the_client(tmp_path: Path) -> 
     assert "PS006 job.yml:3:20 'type' cannot be 'pipelin'. Did you mean 'pipeline'?" in of(tmp_path, nightly)
 
 
+def test_an_inline_command_needs_an_environment(tmp_path: Path) -> None:
+    """Also without a type, and although the client's complaint is of a component."""
+    bare = PIPELINE.replace("    environment: azureml:e:1\n", "")
+    for text in (bare, bare.replace("    type: command\n", "")):
+        assert of(tmp_path, text) == ["PS009 job.yml:5:3 'a' lacks environment:."]
+
+
 def test_what_other_rules_say_better_is_left_to_them(tmp_path: Path) -> None:
     assert of(tmp_path, COMPONENT.replace("command: echo hi\n", "")) == []
     assert of(tmp_path, PIPELINE.replace("    command: echo hi\n", "")) == []

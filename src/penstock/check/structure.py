@@ -19,7 +19,7 @@ from penstock.spec.source import Entry, Mapping, Node, Scalar, Sequence, scalar_
 # Keys that PS106 and PS301 miss in words of their own: their lack is a problem, "elsewhere", that has no message.
 TOLD_ELSEWHERE = ("component", "trial", "command")
 What = Literal["unknown", "ignored", "missing", "elsewhere", "type", "value"]
-_COSTS: dict[What, int] = {"unknown": 1, "ignored": 1, "missing": 3, "elsewhere": 3, "type": 2, "value": 2}
+_COSTS: dict[What, int] = {"unknown": 1, "ignored": 1, "missing": 3, "elsewhere": 4, "type": 2, "value": 2}
 _DISCRIMINATORS = ("type", "task")
 _OTHER_KIND = 50  # the cost of a `type` that names another alternative
 _FEW = 12
