@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check bench docs schema lock format clean
+.PHONY: help run test unit fuzz lint types check bench docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -17,6 +17,10 @@ test: lint types unit  ## all that a change must pass: lint, types, tests
 
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
+	@for round in $$(seq $(or $(ROUNDS),5)); do \
+	  $(BIN)/python -m pytest -n 2 -q --hypothesis-profile=new $$(grep -rl "^@given" tests) || exit 1; done
 
 lint: .venv/.dev  ## ruff, and the compiled pipelines are current
 	$(BIN)/ruff check .

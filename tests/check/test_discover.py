@@ -27,7 +27,7 @@ def of_git(root: Path) -> list[str]:
     return sorted(name for name in listed.split("\0") if name.lower().endswith((".yml", ".yaml")))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(FOLDERS, NAMES), max_size=10, unique=True), IGNORE, IGNORE, IGNORE)
 def test_it_finds_what_git_would_take(
     tree: list[tuple[str, str]], top: list[str] | None, sub: list[str] | None, deep: list[str] | None

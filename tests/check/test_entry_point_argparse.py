@@ -110,7 +110,7 @@ WORDS = (
 LINES = st.lists(st.sampled_from([*WORDS.split(), "--seed=1", "--", "b c"]), max_size=6)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts(), LINES)
 def test_what_is_told_is_refused_by_argparse(script: str, line: list[str]) -> None:
     found = read({"train.py": script})
@@ -120,7 +120,7 @@ def test_what_is_told_is_refused_by_argparse(script: str, line: list[str]) -> No
         assert refused(script, line), told
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts(), LINES)
 def test_what_argparse_refuses_is_told(script: str, line: list[str]) -> None:
     """Apart from what is left alone on purpose: short flags run together, and where values go beside positionals."""

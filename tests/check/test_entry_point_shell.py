@@ -35,7 +35,7 @@ PIECES += ["python t.py", "echo ", "cd d", "1", "{", "}", "*", "$", "${X}", "$("
 
 
 @pytest.mark.skipif(BASH is None, reason="the oracle is bash")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 @example('\'--x a\' && python t.py "b\\"c" d\\ e # f')
 @example("a=b 2>&1 | echo")

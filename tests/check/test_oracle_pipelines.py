@@ -248,7 +248,7 @@ def parallel(draw: st.DrawFn, files: Any, produced: Any, top: Tree) -> tuple[Tre
     return node | {"resources": {"instance_count": draw(st.integers(1, 3))}}, {"rows": "uri_file"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(project())
 def test_a_pipeline_that_the_client_takes_has_no_error(files: dict[str, Tree]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -62,7 +62,7 @@ def put(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FILES), st.data())
 def test_anything_anywhere(path: Path, data: st.DataObject) -> None:
     tree = tree_of(path)

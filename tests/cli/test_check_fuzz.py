@@ -70,7 +70,7 @@ def checked(folder: Path) -> Report:
     return check_project(targets, disk, suppressions(disk), [folder])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_whatever_is_written_ends_in_findings(example: dict[str, str], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:

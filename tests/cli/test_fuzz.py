@@ -50,7 +50,7 @@ def put(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SOURCES), st.data())
 def test_any_value_anywhere(source: tuple[Path, Path], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.cli.main import cli
@@ -134,7 +134,6 @@ PATTERNS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(FILES, PATTERNS, PATTERNS, st.booleans())
 def test_everything_goes_or_stays_for_a_reason_that_stands_there(
     files: list[str], top: list[str], inner: list[str], with_includes: bool

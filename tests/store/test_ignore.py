@@ -50,7 +50,7 @@ def uploaded_by_azure(component: Path) -> set[str]:
         return {Path(name).as_posix() for _, name in files}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TREE, IGNORE, IGNORE, IGNORE, TREE, IGNORE, st.booleans())
 def test_the_snapshot_is_what_azure_uploads(
     tree: list[tuple[str, str]],

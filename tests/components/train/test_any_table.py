@@ -49,7 +49,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(table=tables())
 def test_any_table_gives_a_model_or_a_message(table: pd.DataFrame) -> None:
     try:
