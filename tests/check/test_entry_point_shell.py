@@ -39,6 +39,8 @@ PIECES += ["python t.py", "echo ", "cd d", "1", "{", "}", "*", "$", "${X}", "$("
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 @example('\'--x a\' && python t.py "b\\"c" d\\ e # f')
 @example("a=b 2>&1 | echo")
+@example("''2>&1")
+@example("\\\n2>&1")
 @example("--x;python t.py y\n\npython t.py z")
 def test_words_are_those_of_bash(rest: str) -> None:
     program = read(f"python t.py {rest}")

@@ -163,10 +163,11 @@ def _cells(template: Template) -> Iterator[_Cell]:
 
 @dataclass(slots=True)
 class _Open:
-    """The word that is being read."""
+    """The word that is being read. `bare`: nothing in it was quoted, so digits before a redirection are its stream."""
 
     parts: list[str | Reference] = field(default_factory=list)
     begun: bool = False
+    bare: bool = True
     quoted: bool = True
     optional: tuple[Reference, ...] = ()
     unknown: bool = False
@@ -261,7 +262,7 @@ class _Splitter:
     def _redirect(self, cell: str) -> None:
         if self.open.begun and not self.open.word().text:
             raise _Unsure
-        if self.open.begun and (self.open.word().text or "").isdigit():
+        if self.open.begun and self.open.bare and re.fullmatch("[0-9]+", self.open.word().text or ""):
             self.open = _Open()
         self._end_word()
         if cell == "<" and self._peek() in ("<", "("):
@@ -276,6 +277,7 @@ class _Splitter:
             raise _Unsure
         self.at += 1
         if following != "\n":
+            self.open.bare = False
             self.open.add(following, optional=optional)
 
     def _dollar(self, *, optional: tuple[Reference, ...]) -> None:
@@ -291,6 +293,7 @@ class _Splitter:
 
     def _quotation(self, quote: str, *, optional: tuple[Reference, ...]) -> None:
         self.open.begin(optional=optional)
+        self.open.bare = False
         while self.at < len(self.cells):
             cell, _ = self.cells[self.at]
             self.at += 1
