@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -32,6 +32,19 @@ class NotPython:
     column: int
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is executed together: a function or class with all in it, or the top of a module.
+
+    Attributes:
+        mentions: the names of its module (functions, classes, imports) that it reads, each with an attribute of it.
+        calls: the calls in it.
+    """
+
+    mentions: tuple[tuple[str, str], ...]
+    calls: tuple[ast.Call, ...]
+
+
 class Module:
     """A parsed file. `name` is its path in the snapshot; `main`: it is the one that Python runs."""
 
@@ -39,49 +52,30 @@ class Module:
         self.name = name
         self.text = text
         self.main = main
-        self._children: dict[ast.AST, list[ast.AST]] = {}
-        self._below: dict[ast.AST, tuple[ast.AST, ...]] = {}
-        self._mentions: dict[ast.AST | None, frozenset[tuple[str, str]]] = {}
+        self._scopes: dict[ast.AST | None, Scope] = {}
         self.body = tree.body if main else [node for node in tree.body if not is_main_block(node)]
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         """All nodes, in the order of the text as far as statements go."""
-        found: list[ast.AST] = []
+        return tuple(self._children)
+
+    @cached_property
+    def _children(self) -> Mapping[ast.AST, list[ast.AST]]:
+        found: dict[ast.AST, list[ast.AST]] = {}
         todo: list[ast.AST] = list(reversed(self.body))
         while todo:
             node = todo.pop()
-            found.append(node)
-            inner = children(node)
-            if inner:
-                self._children[node] = inner
-                todo += inner[::-1]
-        return tuple(found)
-
-    def children(self, node: ast.AST) -> Sequence[ast.AST]:
-        """The parts of a node of this module."""
-        return self._children.get(node, ()) if self.nodes else ()
-
-    def below(self, scope: ast.AST | None) -> tuple[ast.AST, ...]:
-        """A function or class with all in it; for None what is executed when the module is imported."""
-        if scope is None:
-            return self.top
-        if scope not in self._below:
-            found: list[ast.AST] = []
-            todo = [scope]
-            while todo:
-                node = todo.pop()
-                found.append(node)
-                todo += self.children(node)
-            self._below[scope] = tuple(found)
-        return self._below[scope]
+            found[node] = inner = children(node)
+            todo += inner[::-1]
+        return found
 
     @cached_property
     def parents(self) -> Mapping[ast.AST, ast.AST | None]:
         """Each node's parent."""
         found: dict[ast.AST, ast.AST | None] = dict.fromkeys(self.body)
         for node in self.nodes:
-            for child in self.children(node):
+            for child in self._children[node]:
                 found[child] = node
         return found
 
@@ -96,20 +90,40 @@ class Module:
                 todo += node.decorator_list
             else:
                 found.append(node)
-                todo += reversed(self.children(node))
+                todo += reversed(self._children[node])
         return tuple(found)
 
-    def mentions(self, scope: ast.AST | None) -> frozenset[tuple[str, str]]:
-        """The names that a function, a class or (None) the top of the module reads, each with an attribute of it."""
-        if scope not in self._mentions:
-            found = set()
-            for node in self.below(scope):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                    found.add((node.id, ""))
-                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    found.add((node.value.id, node.attr))
-            self._mentions[scope] = frozenset(found)
-        return self._mentions[scope]
+    def scope(self, top: ast.AST | None) -> Scope:
+        """What a function, a class or (None) the top of the module does when it is executed."""
+        if top not in self._scopes:
+            self._scopes[top] = self._scope(self.top if top is None else self._below(top))
+        return self._scopes[top]
+
+    def _scope(self, nodes: Iterable[ast.AST]) -> Scope:
+        mentions: set[tuple[str, str]] = set()
+        calls: list[ast.Call] = []
+        for node in nodes:
+            if isinstance(node, ast.Name):
+                if node.id in self._own and isinstance(node.ctx, ast.Load):
+                    mentions.add((node.id, ""))
+            elif isinstance(node, ast.Attribute):
+                if isinstance(node.value, ast.Name) and node.value.id in self._own:
+                    mentions.add((node.value.id, node.attr))
+            elif isinstance(node, ast.Call):
+                calls.append(node)
+        return Scope(tuple(sorted(mentions)), tuple(calls))
+
+    def _below(self, top: ast.AST) -> Iterator[ast.AST]:
+        todo = [top]
+        while todo:
+            node = todo.pop()
+            yield node
+            todo += self._children[node]
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        """The names that the module binds to functions, classes and imports."""
+        return frozenset({*self.functions, *self.classes, *self.imports})
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """The node's parent, its parent and so on."""
@@ -140,7 +154,7 @@ class Module:
             if isinstance(node, ast.stmt):
                 found.append(node)
             if not isinstance(node, Function | ast.ClassDef | ast.expr):
-                todo += reversed(self.children(node))
+                todo += reversed(self._children[node])
         return tuple(found)
 
     @cached_property
@@ -152,16 +166,29 @@ class Module:
     def imports(self) -> Mapping[str, Imported]:
         """What the names that imports bind stand for; `level` dots of a relative import lead the module's name."""
         found: dict[str, Imported] = {}
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                for alias in node.names:
+        for node in self._import_statements:
+            for alias in node.names:
+                if isinstance(node, ast.ImportFrom):
+                    found[alias.asname or alias.name] = Imported(_from(node), alias.name)
+                else:
                     bound = alias.asname or alias.name.partition(".")[0]
                     found[bound] = Imported(alias.name if alias.asname else bound, None)
-            elif isinstance(node, ast.ImportFrom):
-                module = "." * node.level + (node.module or "")
-                for alias in node.names:
-                    found[alias.asname or alias.name] = Imported(module, alias.name)
         return found
+
+    @cached_property
+    def imported(self) -> tuple[str, ...]:
+        """The dotted names that any import in the module may be of: modules, or what is in them."""
+        found: dict[str, None] = {}
+        for node in self._import_statements:
+            base = _from(node) if isinstance(node, ast.ImportFrom) else ""
+            found |= dict.fromkeys([base] if base else [])
+            joined = base if base.endswith(".") or not base else f"{base}."
+            found |= dict.fromkeys(f"{joined}{alias.name}" for alias in node.names)
+        return tuple(found)
+
+    @cached_property
+    def _import_statements(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom))
 
     @cached_property
     def constants(self) -> Mapping[str, ast.expr]:
@@ -200,18 +227,27 @@ class Module:
             return ...
 
 
-_LEAVES = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+def _from(node: ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "")
+
+
+_NO_NODES = {"ctx", "op", "ops", "id", "attr", "kind", "level", "module", "asname", "conversion", "simple", "is_async"}
+_NO_NODES |= {"type_comment"}
+_fields: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The parts of a node, without operators and the like (`ast.iter_child_nodes` takes twice the time)."""
+    """The parts of a node, without operators and the like (`ast.iter_child_nodes` takes several times as long)."""
+    names = _fields.get(type(node))
+    if names is None:
+        names = _fields[type(node)] = tuple(name for name in node._fields if name not in _NO_NODES)
     found: list[ast.AST] = []
-    for name in node._fields:
+    for name in names:
         value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+        if isinstance(value, ast.AST):
             found.append(value)
+        elif isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
     return found
 
 
@@ -252,6 +288,7 @@ class Code:
     def __init__(self, names: frozenset[str], read: Callable[[str, bool], Module | NotPython | None]) -> None:
         self.names = names
         self._read = read
+        self._located: dict[tuple[str, str, str], str | None] = {}
 
     def module(self, name: str, *, main: bool = False) -> Module | NotPython | None:
         """The parsed file; None if it is not there or cannot be read as text."""
@@ -272,10 +309,16 @@ class Code:
 
     def locate(self, imported: str, module: Module, root: str) -> str | None:
         """The file of a module as another one names it: relative to itself, or absolute from `root`."""
+        folder = posixpath.dirname(module.name) if imported.startswith(".") else ""
+        key = (imported, folder, root)
+        if key not in self._located:
+            self._located[key] = self._locate(*key)
+        return self._located[key]
+
+    def _locate(self, imported: str, folder: str, root: str) -> str | None:
         dots = len(imported) - len(imported.lstrip("."))
         if not dots:
             return self.find(imported, root)
-        folder = posixpath.dirname(module.name)
         for _ in range(dots - 1):
             folder = posixpath.dirname(folder)
         rest = imported[dots:]
@@ -284,17 +327,8 @@ class Code:
 
 def imported_files(code: Code, module: Module, root: str) -> Iterator[str]:
     """The files of the snapshot that a module imports by any import in it, packages around them included."""
-    for node in module.nodes:
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            joined = base if base.endswith(".") or not base else f"{base}."
-            names = [base, *(f"{joined}{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            yield from _with_packages(code, name, module, root)
+    for name in module.imported:
+        yield from _with_packages(code, name, module, root)
 
 
 def _with_packages(code: Code, name: str, module: Module, root: str) -> Iterator[str]:

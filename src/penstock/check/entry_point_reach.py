@@ -54,7 +54,7 @@ class Reached:
         return self.by_name[name]
 
     def _mentioned(self, module: Module, scope: ast.AST | None) -> Iterator[tuple[Module, ast.AST]]:
-        for name, attribute in sorted(module.mentions(scope)):
+        for name, attribute in module.scope(scope).mentions:
             found = self._attribute(name, attribute, module) if attribute else self._named(name, module)
             if found is not None:
                 yield found
@@ -98,7 +98,7 @@ class Reached:
         """Every call in what is reached, once."""
         found: dict[ast.Call, Module] = {}
         for module, scope in self.scopes.values():
-            found |= {node: module for node in module.below(scope) if isinstance(node, ast.Call)}
+            found |= dict.fromkeys(module.scope(scope).calls, module)
         return tuple(found.items())
 
     def callers(self, function: Function | None, module: Module) -> Iterator[tuple[ast.Call, Module]]:

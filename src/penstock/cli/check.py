@@ -49,6 +49,7 @@ def command(context: click.Context, paths: tuple[Path, ...], form: str, rule: st
     searched = [Path(os.path.abspath(path)) for path in asked if disk.is_dir(path)]  # noqa: PTH100 - no links followed
     report = check_project(list(_targets(asked, disk)), disk, suppressions(disk), searched)
     _print(report, form, disk, asked)
+    gc.freeze()  # so that the interpreter does not search all of it for garbage when it ends
     context.exit(2 if report.has_errors else 0)
 
 
