@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz lint types check bench docs schema lock format clean
+.PHONY: help run test unit fuzz lint types check bench sarif docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,14 @@ format: .venv/.dev  ## rewrite the sources as ruff would have them
 
 bench: .venv/.dev  ## print how long things take, with their bounds
 	$(BIN)/python tests/bench/bench.py
+
+sarif: .venv/.run  ## Microsoft's own validator over a report of many findings (needs npm)
+	npm install --silent --no-audit --no-fund --prefix .tools/sarif @microsoft/sarif-multitool-linux@5.7.0
+	$(BIN)/penstock check tests/cases --format sarif > .tools/sarif/report.sarif || test $$? -eq 2
+	@chmod u+x $(MULTITOOL)
+	DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 $(MULTITOOL) validate .tools/sarif/report.sarif > .tools/sarif/said
+	@cat .tools/sarif/said && grep -q "completed successfully" .tools/sarif/said && ! grep ": error " .tools/sarif/said
+MULTITOOL := .tools/sarif/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool
 
 docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)
 	@mkdir -p docs
