@@ -4,7 +4,8 @@ expect.yml:
     args: [...]                    more arguments
     exit: 0                        the exit code
     run: completed                 the run's status
-    nodes: {name: completed}       or {name: {status, reason: part of it, log: part(s) of it, outputs: {port: content}}}
+    nodes: {name: completed}       or {name: {status, attempts, reason: part of it, log: part(s) of it,
+                                   outputs: {port: content}}}
     outputs: {name: content}       of the pipeline; content is the text of a file, or {file: text} of a folder
     findings: [{rule, line, column}]   of a definition that is refused: all errors, in order
     stderr: [parts of it]
@@ -37,6 +38,7 @@ def check_node(node: dict[str, Any], wanted: Any) -> None:
     wanted = {"status": wanted} if isinstance(wanted, str) else wanted
     assert node["status"] == wanted["status"], node
     assert wanted.get("reason", "") in node["reason"]
+    assert wanted.get("attempts", node["attempts"]) == node["attempts"], node
     for part in parts(wanted.get("log", [])):
         assert part in Path(node["log"]).read_text()
     if "outputs" in wanted:

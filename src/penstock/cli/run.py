@@ -45,6 +45,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     help="How many nodes may run at once.",
 )
 @click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="How many more attempts a node gets that fails or takes longer than its limits say.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -54,7 +61,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
 )
 @click.pass_context
 def command(
-    context: click.Context, job: Path, overrides: tuple[str, ...], workspace: Path | None, jobs: int, form: str
+    context: click.Context,
+    job: Path,
+    overrides: tuple[str, ...],
+    workspace: Path | None,
+    jobs: int,
+    retries: int,
+    form: str,
 ) -> None:
     """Run the job YAML file JOB on this machine.
 
@@ -68,7 +81,7 @@ def command(
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
-        result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs)
+        result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs, retries)
     except PenstockError as error:
         if form == "json":
             findings = error.findings if isinstance(error, InvalidJobError) else ()
@@ -102,7 +115,7 @@ def _workspace_folder(job: Path, given: Path | None) -> Path:
 
 
 def _execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, jobs: int
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, jobs: int, retries: int
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
     """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
     from penstock.cli.progress import reporting
@@ -124,7 +137,7 @@ def _execute(
             variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
         else:
             reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
-        result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs)).run()
+        result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs, retries)).run()
     if not tracked:
         return result, {}
     tracking.end(result.status, {node.name: node.status for node in result.nodes})

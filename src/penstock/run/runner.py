@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from penstock.plan import Plan, PlannedNode
-from penstock.run import step
+from penstock.run import kinds
 from penstock.run.orphans import adopting
-from penstock.run.process import Executor, Handle, ProcessSpec
+from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
+from penstock.run.step import Step, unwritten_inputs
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
-from penstock.store.workspace import Attempt, RunFolder, shell_safe
+from penstock.store.workspace import RunFolder, shell_safe
 
 GRACE_S = 5.0
 SAVE_EVERY_S = 0.25
@@ -23,7 +24,10 @@ SAVE_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class Context:
-    """What all nodes of a run share. `tracking` holds each node's MLflow variables."""
+    """What all nodes of a run share. `tracking` holds each node's MLflow variables.
+
+    `retries`: how many more attempts a node gets that fails or is not done in time.
+    """
 
     folder: RunFolder
     files: Files
@@ -31,19 +35,35 @@ class Context:
     reporter: Reporter
     tracking: Mapping[str, Mapping[str, str]]
     jobs: int
+    retries: int = 0
     grace_s: float = GRACE_S
 
 
 @dataclass
 class _Running:
-    """A node whose process is alive; `stop_reason` once it has been told to end."""
+    """A node whose process is alive; `stopped` is how it will have ended once it has been told to end.
+
+    `began` is the start of its first attempt, `deadline` that of this attempt by its `limits: timeout`.
+    """
 
     planned: PlannedNode
-    attempt: Attempt
+    step: Step
     handle: Handle
-    started: float
-    stop_reason: str | None = None
+    began: float
+    deadline: float | None
+    stopped: tuple[Status, str] | None = None
     kill_at: float | None = None
+
+    def stop(self, status: Status, reason: str, grace_s: float) -> None:
+        if self.stopped is None:
+            self.stopped, self.deadline = (status, reason), None
+            self.kill_at = time.monotonic() + grace_s
+            self.handle.signal_all(signal.SIGTERM)
+
+    @property
+    def due(self) -> float | None:
+        """When something has to be done about it even if it does not end."""
+        return self.kill_at if self.kill_at is not None else self.deadline
 
 
 @dataclass
@@ -65,6 +85,7 @@ class Runner:
     running: dict[str, _Running] = field(default_factory=dict)
     results: dict[str, NodeResult] = field(default_factory=dict)
     cancelled: bool = False
+    stopping: bool = False
     began: float = field(default_factory=time.monotonic)
     saved: float = 0.0
     shell_folder: RunFolder = field(init=False)
@@ -78,11 +99,11 @@ class Runner:
             while self.waiting or self.running:
                 self._start_ready()
                 if self.running:
-                    wakeups.wait(self._until_next_kill())
+                    wakeups.wait(self._until_next_due())
                 if wakeups.interrupts:
                     self._cancel(again=wakeups.interrupts > 1)
                 self._take_in_ended()
-                self._kill_overdue()
+                self._end_overdue()
         result = self._result(self._status())
         self.context.folder.write_summary(result.to_json())
         return result
@@ -99,27 +120,33 @@ class Runner:
         result = self.results.get(name)
         return result is not None and result.status == "completed"
 
-    def _start(self, planned: PlannedNode) -> None:
-        node, folder = planned.node, self.context.folder
-        attempt, started = folder.node(node.name).attempt(1), time.monotonic()
-        unwritten = step.unwritten_inputs(node, folder)
+    def _start(self, planned: PlannedNode, number: int = 1, began: float | None = None) -> None:
+        node, context = planned.node, self.context
+        started = time.monotonic()
+        began = began if began is not None else started
+        step = Step(
+            node=node,
+            run=context.folder,
+            shell=self.shell_folder,
+            number=number,
+            tracking=context.tracking.get(node.name, {}),
+            files=context.files,
+            executor=context.executor,
+            reporter=context.reporter,
+        )
+        unwritten = unwritten_inputs(node, context.folder)
         if unwritten:
-            self._finish(planned, "failed", "; ".join(unwritten), attempt, started)
+            self._finish(planned, "failed", "; ".join(unwritten), step, began)
             return
         try:
-            attempt.prepare(step.snapshot(node, self.context.files), list(node.outputs.values()))
-            spec = ProcessSpec(
-                command=step.command_line(node, self.shell_folder, self.shell_folder.node(node.name).attempt(1)),
-                folder=attempt.working_folder,
-                environment=step.environment(node, folder, self.context.tracking.get(node.name, {})),
-                log=attempt.log,
-            )
-            handle = self.context.executor.start(spec)
+            handle = kinds.start(step)
         except OSError as error:
-            self._finish(planned, "failed", f"could not be started: {error}", attempt, started)
+            self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
-        self.running[node.name] = _Running(planned, attempt, handle, started)
-        self.context.reporter.started(node.name)
+        deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None
+        self.running[node.name] = _Running(planned, step, handle, began, deadline)
+        if number == 1:
+            context.reporter.started(node.name)
 
     def _take_in_ended(self) -> None:
         for name, running in list(self.running.items()):
@@ -128,31 +155,33 @@ class Runner:
                 continue
             del self.running[name]
             status, reason = self._judge(running, code)
-            self._finish(running.planned, status, reason, running.attempt, running.started)
+            if status == "failed" and running.step.number <= self.context.retries and not self.stopping:
+                self.context.reporter.told(f"'{name}': attempt {running.step.number} failed ({reason}); once more")
+                self._start(running.planned, running.step.number + 1, running.began)
+            else:
+                self._finish(running.planned, status, reason, running.step, running.began)
 
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
-        if running.stop_reason is not None:
-            return "canceled", running.stop_reason
+        if running.stopped is not None:
+            return running.stopped
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        node = running.planned.node
-        for port in running.attempt.unwritten(list(node.outputs.values())):
+        node, attempt = running.planned.node, running.step.attempt
+        for port in attempt.unwritten(list(node.outputs.values())):
             message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
             self.context.reporter.told(message)
-        linked = [port for port in node.outputs.values() if running.attempt.output(port).is_symlink()]
+        linked = [port for port in node.outputs.values() if attempt.output(port).is_symlink()]
         if linked:
             return "failed", f"its output '{linked[0].name}' is a symbolic link; on Azure only real files are kept"
         try:
-            self.context.folder.node(node.name).publish(running.attempt)
+            self.context.folder.node(node.name).publish(attempt)
         except OSError as error:
             return "failed", f"its outputs could not be published: {error}"
         return "completed", ""
 
-    def _finish(
-        self, planned: PlannedNode, status: Status, reason: str, attempt: Attempt | None, started: float
-    ) -> None:
+    def _finish(self, planned: PlannedNode, status: Status, reason: str, step: Step | None, began: float) -> None:
         """Note a node's end, tell it, and let a failure have its consequences."""
-        folder, log = self.context.folder.node(planned.name), attempt.log if attempt else None
+        folder, log = self.context.folder.node(planned.name), step.attempt.log if step else None
         outputs = {}
         if status == "completed":
             outputs = {p: str(folder.output(p)) for p in planned.node.outputs if folder.output(p).exists()}
@@ -160,8 +189,8 @@ class Runner:
             name=planned.name,
             status=status,
             reason=reason,
-            attempts=1 if attempt else 0,
-            duration_s=time.monotonic() - started if attempt else 0.0,
+            attempts=step.number if step else 0,
+            duration_s=time.monotonic() - began if step else 0.0,
             outputs=outputs,
             log=str(log) if log and log.exists() else None,
         )
@@ -195,21 +224,23 @@ class Runner:
                 running.kill_at = running.kill_at and 0.0
 
     def _stop_running(self, reason: str) -> None:
+        self.stopping = True
         for running in self.running.values():
-            if running.stop_reason is None:
-                running.stop_reason = reason
-                running.kill_at = time.monotonic() + self.context.grace_s
-                running.handle.signal_all(signal.SIGTERM)
+            running.stop("canceled", reason, self.context.grace_s)
 
-    def _kill_overdue(self) -> None:
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
         for running in self.running.values():
-            if running.kill_at is not None and time.monotonic() >= running.kill_at:
+            if running.deadline is not None and now >= running.deadline:
+                reason = f"not done after {running.planned.node.job.timeout_s:g} s (limits: timeout)"
+                running.stop("failed", reason, self.context.grace_s)
+            if running.kill_at is not None and now >= running.kill_at:
                 running.handle.signal_all(signal.SIGKILL)
                 running.kill_at = None
 
-    def _until_next_kill(self) -> float | None:
-        deadlines = [running.kill_at for running in self.running.values() if running.kill_at is not None]
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+    def _until_next_due(self) -> float | None:
+        due = [running.due for running in self.running.values() if running.due is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _status(self) -> Status:
         if self.cancelled:

@@ -1,19 +1,50 @@
-"""What a node's process gets: its command line, environment variables and the paths of its ports."""
+"""One attempt to run a node, and what its process gets: command line, environment variables, paths of ports."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import RunError
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
 from penstock.run.orphans import RUN_VARIABLE
+from penstock.run.process import Executor
+from penstock.run.reporter import Reporter
 from penstock.spec.expression import Reference
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt to run a node.
+
+    Attributes:
+        run: the run's folder; `shell` is the same by a path that needs no quotes.
+        number: of the attempt, from 1.
+        tracking: the variables by which the node finds its MLflow run.
+    """
+
+    node: GraphNode
+    run: RunFolder
+    shell: RunFolder
+    number: int
+    tracking: Mapping[str, str]
+    files: Files
+    executor: Executor
+    reporter: Reporter
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.run.node(self.node.name).attempt(self.number)
+
+    @property
+    def shell_attempt(self) -> Attempt:
+        return self.shell.node(self.node.name).attempt(self.number)
 
 
 def input_text(name: str, value: Value, run: RunFolder, attempt: Attempt) -> str | None:

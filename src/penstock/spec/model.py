@@ -122,6 +122,7 @@ class JobNode:
 
     `component` is the reference as it stands (`component:`, of a sweep node `trial:`); `inline` the definition that the
     node holds itself. `searched` are the inputs that a sweep's search space gives values to.
+    `timeout_s` is its `limits: timeout`, in seconds.
     """
 
     name: str
@@ -132,6 +133,7 @@ class JobNode:
     inputs: MappingType[str, InputValue]
     outputs: MappingType[str, OutputValue]
     environment_variables: MappingType[str, str]
+    timeout_s: float | None
     source: Mapping
     folder: Path
     place: Place

@@ -148,6 +148,7 @@ def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
         inputs=inputs,
         outputs=outputs,
         environment_variables=_texts(source.mapping("environment_variables")),
+        timeout_s=_number(source.mapping("limits"), "timeout"),
         source=source,
         folder=folder,
         place=place,
@@ -273,6 +274,12 @@ def _texts(values: Mapping | None) -> dict[str, str]:
 def _scalar(source: Mapping, key: str) -> Scalar | None:
     node = source.get(key)
     return node if isinstance(node, Scalar) and node.value is not None else None
+
+
+def _number(source: Mapping | None, key: str) -> float | None:
+    node = _scalar(source, key) if source is not None else None
+    value = node.value if node is not None else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
 def _value_place(source: Mapping, key: str) -> Place:
