@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from penstock.store.runs import is_held
+from penstock.store.workspace import RunFolder
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
 DEADLINE_S = 60
@@ -191,16 +195,33 @@ def test_outputs_appear_only_when_the_step_has_succeeded(
     assert (run / "nodes" / "a" / "outputs" / "out" / "file").read_text() == "half\n"
 
 
-def test_killed_penstock_leaves_no_outputs_behind(tmp_path: Path, start: Callable[..., Any], workspace: Path) -> None:
-    command = f"echo half > ${{{{outputs.out}}}}/file; echo $$ > {tmp_path}/step; exec sleep 1000"
-    process = start(write_job(tmp_path, {"a": command}))
-    [pid] = pids(tmp_path, ["step"])
+def test_killed_penstock_leaves_no_process_and_no_half_truth(
+    tmp_path: Path, start: Callable[..., Any], workspace: Path
+) -> None:
+    """SIGKILL at the engine: the steps end, also one that left their group, and the run is told as what it is."""
+    escapes = FAMILY.format(t=tmp_path) + "; echo never > ${{outputs.out}}/never"
+    jobs = {"first": "echo 1 > ${{outputs.out}}/1", "train": f"echo half > ${{{{outputs.out}}}}/file; {escapes}"}
+    process = start(write_job(tmp_path, jobs, {"train": "first"}))
+    family = pids(tmp_path, ["step", "child", "grandchild", "escaped"])
     process.kill()
-    process.wait()
+    out, err = process.communicate(timeout=DEADLINE_S)  # nobody holds its streams open
+    assert out == ""
+    wait_for(lambda: all(gone(pid) for pid in family))
     [run] = (workspace / "runs").iterdir()
-    assert not (run / "nodes" / "a" / "outputs").exists()
-    assert json.loads((run / "run.json").read_text())["status"] == "running"
-    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_held(RunFolder(run)))
+    summary = json.loads((run / "run.json").read_text())
+    assert (summary["status"], summary["reason"]) == ("failed", "penstock was killed while it ran")
+    assert {node["name"]: node["status"] for node in summary["nodes"]} == {"first": "completed", "train": "canceled"}
+    assert not (run / "nodes" / "train" / "outputs").exists()
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as db:
+        rows = dict(db.execute("SELECT name, status FROM runs").fetchall())
+    assert rows == {run.name: "FAILED", "first": "FINISHED", "train": "KILLED"}
+    assert start(job_of_one(tmp_path)).wait(DEADLINE_S) == 0, err
+
+
+def job_of_one(folder: Path) -> Path:
+    (folder / "next").mkdir()
+    return write_job(folder / "next", {"a": "true"})
 
 
 def test_many_runs_at_once_in_a_fresh_workspace(tmp_path: Path, start: Callable[..., Any]) -> None:

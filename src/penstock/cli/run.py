@@ -120,24 +120,35 @@ def _execute(
     """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
     from penstock.cli.progress import reporting
     from penstock.plan.elsewhere import elsewhere
-    from penstock.run.process import LocalProcesses
+    from penstock.run.keeper import Keeper
+    from penstock.run.orphans import adopting
+    from penstock.run.process import LocalProcesses, find_bash
     from penstock.run.runner import Context, Runner
+    from penstock.store.runs import held, settle
     from penstock.store.tracking import Tracking, mlflow_version
     from penstock.store.workspace import Workspace
 
-    executor, workspace = LocalProcesses(), Workspace(root)
+    bash, workspace = find_bash(), Workspace(root)
     folder = workspace.new_run(plan.graph.job.name)
     tracked = mlflow_version() is not None
     tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
     variables: Mapping[str, Mapping[str, str]] = {}
-    with reporting() as reporter:
-        for message in (*map(str, warnings), *elsewhere(plan.graph)):
-            reporter.told(message)
+    if tracked:
+        variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
+
+    def killed() -> None:
+        summary = settle(folder)
         if tracked:
-            variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
-        else:
-            reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
-        result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs, retries)).run()
+            tracking.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
+
+    with held(folder) as lock, adopting(folder.name), Keeper(folder.name, killed, [lock]) as keeper:
+        executor = LocalProcesses(bash, keeper)
+        with reporting() as reporter:
+            for message in (*map(str, warnings), *elsewhere(plan.graph)):
+                reporter.told(message)
+            if not tracked:
+                reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
+            result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs, retries)).run()
     if not tracked:
         return result, {}
     tracking.end(result.status, {node.name: node.status for node in result.nodes})

@@ -8,9 +8,10 @@ ended.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 _PR_SET_CHILD_SUBREAPER = 36
 RUN_VARIABLE = "AZUREML_ROOT_RUN_ID"
@@ -26,6 +27,19 @@ def adopting(run: str) -> Iterator[None]:
         if adopted:
             _kill_remaining(run)
             _set_subreaper(0)
+
+
+def end_all_of(run: str, groups: Iterable[int]) -> None:
+    """Kill these process groups, and every process of this machine that has the run's variable in its environment."""
+    import psutil
+
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(RUN_VARIABLE) == run:
+                process.kill()
 
 
 def _set_subreaper(value: int) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from penstock.errors import RunError
+from penstock.run.keeper import Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,20 @@ class Executor(Protocol):
         ...
 
 
+def find_bash() -> str:
+    """The shell that runs steps. Raises RunError if there is none."""
+    bash = shutil.which("bash")
+    if bash is None:
+        raise RunError("steps are run by bash, as on Azure, but there is none on this machine; install it")
+    return bash
+
+
 class LocalProcesses:
     """Steps as processes of this machine, run by bash as on Azure."""
 
-    def __init__(self) -> None:
-        bash = shutil.which("bash")
-        if bash is None:
-            raise RunError("steps are run by bash, as on Azure, but there is none on this machine; install it")
+    def __init__(self, bash: str, keeper: Keeper) -> None:
         self._bash = bash
+        self._keeper = keeper
 
     def start(self, spec: ProcessSpec) -> Handle:
         with spec.log.open("wb") as log:
@@ -65,12 +72,14 @@ class LocalProcesses:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return _LocalProcess(process)
+        self._keeper.watch(process.pid)
+        return _LocalProcess(process, self._keeper)
 
 
 class _LocalProcess:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], keeper: Keeper) -> None:
         self._process = process
+        self._keeper = keeper
 
     def poll(self) -> int | None:
         code = self._process.poll()
@@ -84,6 +93,7 @@ class _LocalProcess:
         with suppress(ChildProcessError):
             while True:  # those that the engine has adopted by now (see orphans) are its own to wait for
                 os.waitpid(-self._process.pid, 0)
+        self._keeper.forget(self._process.pid)
 
     def signal_all(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):

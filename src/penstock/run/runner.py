@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
-from penstock.run.orphans import adopting
 from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
@@ -91,11 +90,11 @@ class Runner:
     shell_folder: RunFolder = field(init=False)
 
     def run(self) -> RunResult:
-        """Run every node, and return when no process of the run is left."""
+        """Run every node; returns when all have ended."""
         self.waiting = {planned.name: planned for planned in self.plan.nodes}
         self._save_progress()
         folder = self.context.folder
-        with Wakeups() as wakeups, adopting(folder.name), shell_safe(folder) as self.shell_folder:
+        with Wakeups() as wakeups, shell_safe(folder) as self.shell_folder:
             while self.waiting or self.running:
                 self._start_ready()
                 if self.running:

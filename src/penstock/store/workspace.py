@@ -1,6 +1,7 @@
 """`.penstock/`, the workspace folder.
 
 runs/<run>/run.json                      the summary, rewritten atomically as nodes end
+runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
 runs/<run>/nodes/<node>/outputs/<port>   what it wrote; there by rename after exit 0, so never half-written
@@ -75,6 +76,10 @@ class RunFolder:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")

@@ -1,0 +1,81 @@
+"""Runs that are over or go on: whose engine lives, and what becomes of those whose engine was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from penstock.store.workspace import RunFolder
+
+KILLED = "penstock was killed while it ran"
+
+
+@contextmanager
+def held(folder: RunFolder) -> Iterator[int]:
+    """Hold the run's lock; the descriptor may be shared with a fork, and the lock lasts as long as either."""
+    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_held(folder: RunFolder) -> bool:
+    """Whether a process holds the run's lock: the run goes on."""
+    try:
+        descriptor = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def settle(folder: RunFolder) -> dict[str, Any]:
+    """Write into run.json how a run ended whose engine was killed, and return it.
+
+    The nodes that had ended keep their results; those that ran then were canceled. Raises OSError.
+    """
+    summary: dict[str, Any] = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    if summary["status"] != "running":
+        return summary
+    nodes = []
+    for path in sorted((folder.path / "nodes").glob("*"), key=lambda path: path.stat().st_mtime):
+        result = _ended(path) or _killed(folder, path.name)
+        nodes.append(result)
+    summary |= {"status": "failed", "reason": KILLED, "nodes": nodes}
+    folder.write_summary(summary)
+    return summary
+
+
+def _ended(path: Path) -> dict[str, Any] | None:
+    with suppress(FileNotFoundError):
+        result: dict[str, Any] = json.loads((path / "node.json").read_text(encoding="utf-8"))
+        return result
+    return None
+
+
+def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
+    attempts = sum(1 for _ in (folder.node(name).path).glob("attempt-*"))
+    log = folder.node(name).attempt(attempts).log
+    result = {
+        "name": name,
+        "status": "canceled",
+        "reason": KILLED,
+        "attempts": attempts,
+        "duration_s": 0.0,
+        "outputs": {},
+        "log": str(log) if log.exists() else None,
+    }
+    folder.node(name).write_result(result)
+    return result
