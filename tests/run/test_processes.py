@@ -226,7 +226,7 @@ def job_of_one(folder: Path) -> Path:
 
 def test_many_runs_at_once_in_a_fresh_workspace(tmp_path: Path, start: Callable[..., Any]) -> None:
     job = write_job(tmp_path, {"a": "echo $MLFLOW_RUN_ID > ${{outputs.out}}/id", "b": "true"}, {"b": "a"})
-    processes = [start(job) for _ in range(6)]
+    processes = [start(job, "--force") for _ in range(6)]
     ended = [process.communicate(timeout=DEADLINE_S) for process in processes]
     assert [process.returncode for process in processes] == [0] * 6, [err for _, err in ended]
     results = [json.loads(out) for out, _ in ended]

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     from penstock.run.result import RunResult
     from penstock.spec.finding import Finding
     from penstock.store.files import Disk
+
+
+@dataclass(frozen=True)
+class _Options:
+    jobs: int
+    retries: int
+    force: bool
 
 
 @click.command()
@@ -44,6 +52,7 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     show_default="cores",
     help="How many nodes may run at once.",
 )
+@click.option("--force", is_flag=True, help="Run every node, also those whose outputs are there from an earlier run.")
 @click.option(
     "--retries",
     type=click.IntRange(min=0),
@@ -66,6 +75,7 @@ def command(
     overrides: tuple[str, ...],
     workspace: Path | None,
     jobs: int,
+    force: bool,
     retries: int,
     form: str,
 ) -> None:
@@ -81,7 +91,9 @@ def command(
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
-        result, metrics = _execute(plan, warnings, disk, _workspace_folder(job, workspace), jobs, retries)
+        result, metrics = _execute(
+            plan, warnings, disk, _workspace_folder(job, workspace), _Options(jobs, retries, force)
+        )
     except PenstockError as error:
         if form == "json":
             findings = error.findings if isinstance(error, InvalidJobError) else ()
@@ -115,7 +127,7 @@ def _workspace_folder(job: Path, given: Path | None) -> Path:
 
 
 def _execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, jobs: int, retries: int
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, options: _Options
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
     """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
     from penstock.cli.progress import reporting
@@ -123,12 +135,17 @@ def _execute(
     from penstock.run.keeper import Keeper
     from penstock.run.orphans import adopting
     from penstock.run.process import LocalProcesses, find_bash
+    from penstock.run.reuse import Reuse
     from penstock.run.runner import Context, Runner
+    from penstock.store.cache import Cache
+    from penstock.store.digests import Digests
+    from penstock.store.host import host_interpreter
     from penstock.store.runs import held, settle
     from penstock.store.tracking import Tracking, mlflow_version
     from penstock.store.workspace import Workspace
 
     bash, workspace = find_bash(), Workspace(root)
+    digests = Digests(workspace.cache / "index.db")
     folder = workspace.new_run(plan.graph.job.name)
     tracked = mlflow_version() is not None
     tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
@@ -148,7 +165,11 @@ def _execute(
                 reporter.told(message)
             if not tracked:
                 reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
-            result = Runner(plan, Context(folder, disk, executor, reporter, variables, jobs, retries)).run()
+            force = options.force or plan.graph.job.settings.force_rerun
+            reuse = Reuse(folder, disk, digests, Cache(workspace, digests), host_interpreter(), force)
+            context = Context(folder, disk, executor, reporter, variables, options.jobs, reuse, options.retries)
+            result = Runner(plan, context).run()
+    digests.close()
     if not tracked:
         return result, {}
     tracking.end(result.status, {node.name: node.status for node in result.nodes})

@@ -12,6 +12,7 @@ from penstock.run import kinds
 from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
+from penstock.run.reuse import Reuse
 from penstock.run.step import Step, unwritten_inputs
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
@@ -34,6 +35,7 @@ class Context:
     reporter: Reporter
     tracking: Mapping[str, Mapping[str, str]]
     jobs: int
+    reuse: Reuse
     retries: int = 0
     grace_s: float = GRACE_S
 
@@ -117,7 +119,7 @@ class Runner:
 
     def _has_completed(self, name: str) -> bool:
         result = self.results.get(name)
-        return result is not None and result.status == "completed"
+        return result is not None and result.status in ("completed", "reused")
 
     def _start(self, planned: PlannedNode, number: int = 1, began: float | None = None) -> None:
         node, context = planned.node, self.context
@@ -137,6 +139,8 @@ class Runner:
         if unwritten:
             self._finish(planned, "failed", "; ".join(unwritten), step, began)
             return
+        if number == 1 and self._reused(planned, began):
+            return
         try:
             handle = kinds.start(step)
         except OSError as error:
@@ -146,6 +150,19 @@ class Runner:
         self.running[node.name] = _Running(planned, step, handle, began, deadline)
         if number == 1:
             context.reporter.started(node.name)
+
+    def _reused(self, planned: PlannedNode, began: float) -> bool:
+        """Take over what an earlier run has made of the same, if it is there."""
+        entry = self.context.reuse.find(planned.node)
+        if entry is None:
+            return False
+        try:
+            self.context.reuse.restore(planned.node, entry)
+        except OSError as error:
+            self.context.reporter.told(f"'{planned.name}': what was kept of {entry.run} cannot be used: {error}")
+            return False
+        self._finish(planned, "reused", f"as in {entry.run}", None, began, log=entry.log)
+        return True
 
     def _take_in_ended(self) -> None:
         for name, running in list(self.running.items()):
@@ -176,25 +193,41 @@ class Runner:
             self.context.folder.node(node.name).publish(attempt)
         except OSError as error:
             return "failed", f"its outputs could not be published: {error}"
+        try:
+            self.context.reuse.keep(node, str(attempt.log))
+        except OSError as error:
+            self.context.reporter.told(f"'{node.name}' will not be reused: its outputs cannot be kept: {error}")
         return "completed", ""
 
-    def _finish(self, planned: PlannedNode, status: Status, reason: str, step: Step | None, began: float) -> None:
+    def _finish(
+        self,
+        planned: PlannedNode,
+        status: Status,
+        reason: str,
+        step: Step | None,
+        began: float | None = None,
+        *,
+        log: str | None = None,
+    ) -> None:
         """Note a node's end, tell it, and let a failure have its consequences."""
-        folder, log = self.context.folder.node(planned.name), step.attempt.log if step else None
+        folder = self.context.folder.node(planned.name)
+        if step is not None and step.attempt.log.exists():
+            log = str(step.attempt.log)
         outputs = {}
-        if status == "completed":
+        if status in ("completed", "reused"):
             outputs = {p: str(folder.output(p)) for p in planned.node.outputs if folder.output(p).exists()}
         result = NodeResult(
             name=planned.name,
             status=status,
             reason=reason,
             attempts=step.number if step else 0,
-            duration_s=time.monotonic() - began if step else 0.0,
+            duration_s=time.monotonic() - began if began is not None else 0.0,
             outputs=outputs,
-            log=str(log) if log and log.exists() else None,
+            log=log,
         )
         self.results[planned.name] = result
-        folder.write_result(result.to_json())
+        key = self.context.reuse.keys.get(planned.name)
+        folder.write_result({**result.to_json(), "key": dict(key.parts) if key is not None else None})
         self._save_progress()
         self.context.reporter.ended(result)
         if status == "failed":
@@ -206,7 +239,7 @@ class Runner:
         for skipped in self.plan.dependents(name) if go_on else list(self.waiting):
             planned = self.waiting.pop(skipped, None)
             if planned is not None:
-                self._finish(planned, "skipped", f"'{name}' failed", None, 0.0)
+                self._finish(planned, "skipped", f"'{name}' failed", None)
         if not go_on:
             self._stop_running(f"'{name}' failed")
 
@@ -217,7 +250,7 @@ class Runner:
             self._stop_running("cancelled")
             for planned in list(self.waiting.values()):
                 del self.waiting[planned.name]
-                self._finish(planned, "canceled", "cancelled", None, 0.0)
+                self._finish(planned, "canceled", "cancelled", None)
         if again:
             for running in self.running.values():
                 running.kill_at = running.kill_at and 0.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import RunError
+from penstock.graph.code import code_files
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
 from penstock.run.orphans import RUN_VARIABLE
 from penstock.run.process import Executor
@@ -99,11 +100,7 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) ->
 
 def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:
     """The files that the node's working folder starts with. Raises OSError."""
-    code, folder = _component(node).code, node.component.folder
-    includes = tuple(folder / str(include.value) for include in code.includes)
-    if code.path is None and not includes:
-        return []
-    return list(files.snapshot(folder / code.path if code.path is not None else None, includes))
+    return list(code_files(_component(node), files))
 
 
 def _component(node: GraphNode) -> CommandComponent:

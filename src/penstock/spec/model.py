@@ -144,6 +144,7 @@ class Settings:
     """A pipeline job's `settings`."""
 
     continue_on_step_failure: bool = False
+    force_rerun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,10 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
         inputs=_input_values(root.mapping("inputs")),
         outputs=_output_values(root.mapping("outputs")),
         jobs=_nodes(jobs_node, folder),
-        settings=Settings(_flag(settings, "continue_on_step_failure", default=False)),
+        settings=Settings(
+            continue_on_step_failure=_flag(settings, "continue_on_step_failure", default=False),
+            force_rerun=_flag(settings, "force_rerun", default=False),
+        ),
         source=root,
         folder=folder,
         place=root.key_place("jobs"),

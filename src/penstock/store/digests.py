@@ -13,9 +13,11 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from penstock.spec.files import SnapshotFile
 
 _TICK_NS = 20_000_000
 _BUSY_S = 60
@@ -49,6 +51,16 @@ class Digests:
         whole = hashlib.sha256()
         for name, kind in entries:
             whole.update(f"{name}\0{kind}\0{digests.get(f'{root}/{name}', '')}\n".encode(errors="surrogateescape"))
+        return whole.hexdigest()
+
+    def snapshot(self, files: Iterable[SnapshotFile]) -> str:
+        """The digest of a snapshot's names, x-bits and contents. Raises OSError."""
+        listed = sorted((file.name, str(file.path)) for file in files)
+        digests = self.files([path for _, path in listed])
+        whole = hashlib.sha256()
+        for name, path in listed:
+            kind = "program" if os.stat(path).st_mode & 0o100 else "file"
+            whole.update(f"{name}\0{kind}\0{digests[path]}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()
 
     def files(self, paths: list[str]) -> dict[str, str]:

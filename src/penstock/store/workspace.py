@@ -5,6 +5,7 @@ runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
 runs/<run>/nodes/<node>/outputs/<port>   what it wrote; there by rename after exit 0, so never half-written
+cache/                                   see `penstock.store.cache`
 mlflow.db  mlartifacts/                  tracking and model registry
 """
 
@@ -40,6 +41,10 @@ class Workspace:
     @property
     def tracking_db(self) -> Path:
         return self.root / "mlflow.db"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
 
     @property
     def artifacts(self) -> Path:
@@ -126,13 +131,17 @@ class NodeFolder:
     def attempt(self, number: int) -> Attempt:
         return Attempt(self.path / f"attempt-{number}")
 
+    @property
+    def outputs(self) -> Path:
+        return self.path / "outputs"
+
     def output(self, port: str) -> Path:
         """Where a published output lies."""
-        return self.path / "outputs" / port
+        return self.outputs / port
 
     def publish(self, attempt: Attempt) -> None:
         """Make the outputs of a successful attempt the node's own, all of them in one rename."""
-        attempt.outputs.rename(self.path / "outputs")
+        attempt.outputs.rename(self.outputs)
 
     def write_result(self, result: dict[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

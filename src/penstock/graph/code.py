@@ -1,0 +1,16 @@
+"""The files of a component's snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.spec.files import Files, SnapshotFile
+from penstock.spec.model import CommandComponent
+
+
+def code_files(component: CommandComponent, files: Files) -> Iterator[SnapshotFile]:
+    """What uploading `code` with `additional_includes` would send, in a stable order. Raises OSError."""
+    code, folder = component.code, component.folder
+    includes = tuple(folder / str(include.value) for include in code.includes)
+    if code.path is not None or includes:
+        yield from files.snapshot(folder / code.path if code.path is not None else None, includes)

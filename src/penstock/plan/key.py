@@ -1,0 +1,164 @@
+"""What a node's outputs depend on: equal keys, equal outputs. Pure but for the digests that it asks for.
+
+The recipe, version 1. A node's key is the SHA-256 of the JSON of these parts, sorted:
+
+    recipe                 "1"
+    type                   of the node: command, sweep, ...
+    command                the component's text, expressions unresolved
+    code                   names, contents and x-bits of the snapshot (after ignore files, with additional_includes)
+    input <name>           its value; of data the type, mode and content, also of another node's output
+    output <name>          its type and mode
+    environment            the definition, the conda file's and the build context's content
+    interpreter            what really ran: see `penstock.store.host`
+    environment_variables  of the component and the node
+    definition             what else the component and the node say, but for names, descriptions, tags, compute and
+                           the like, which change nothing of what is computed
+    uri <uri>              where a URI outside of this machine was mapped to
+
+The name of a node, its place in the graph and the version of its component are no part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from penstock.graph.code import code_files
+from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.spec.files import Files, SnapshotFile
+from penstock.spec.model import CommandComponent
+from penstock.spec.source import Mapping as Object
+from penstock.spec.source import Node, Scalar, parse, plain, scalar_text
+
+RECIPE = "1"
+_NAMES = {"$schema", "name", "version", "display_name", "description", "tags", "experiment_name", "properties"}
+_ELSEWHERE = {"compute", "identity", "services", "queue_settings", "is_deterministic", "type"}
+_OWN_PARTS = {"command", "code", "additional_includes", "environment", "environment_variables", "inputs", "outputs"}
+_REFERENCES = {"component", "trial"}
+
+
+class Digests(Protocol):
+    """Content digests of what lies on the disk."""
+
+    def of(self, path: Path) -> str:
+        """Of a file or folder. Raises OSError."""
+        ...
+
+    def snapshot(self, files: Iterable[SnapshotFile]) -> str:
+        """Of the names, contents and x-bits of files. Raises OSError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The parts of a key, in words."""
+
+    parts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+
+    def differs_from(self, other: Mapping[str, str]) -> tuple[str, ...]:
+        """The names of the parts that are not the same, new and lost ones included."""
+        names = [*self.parts, *(name for name in other if name not in self.parts)]
+        return tuple(name for name in names if self.parts.get(name) != other.get(name))
+
+
+@dataclass(frozen=True)
+class KeyMaker:
+    """Makes keys. `produced` gives the digest of another node's output, None while it is not known."""
+
+    files: Files
+    digests: Digests
+    interpreter: str
+    produced: Callable[[NodeOutput], str | None]
+
+    def key(self, node: GraphNode) -> Key | None:
+        """The node's key; None while an input is not known. Raises OSError if something cannot be read."""
+        inputs = self._inputs(node)
+        if inputs is None:
+            return None
+        parts = {
+            "recipe": RECIPE,
+            "type": node.job.type,
+            **inputs,
+            **{f"output {name}": self._output(node, name) for name in node.outputs},
+            "interpreter": self.interpreter,
+            "definition": _text(_definition(node)),
+        }
+        if isinstance(node.component, CommandComponent):
+            parts |= self._of_command(node.component, node.job.environment_variables)
+        return Key(parts)
+
+    def _inputs(self, node: GraphNode) -> dict[str, str] | None:
+        found = {}
+        for name, value in node.inputs.items():
+            if isinstance(value, NodeOutput) and self.produced(value) is None:
+                return None
+            text = self._value(node, name, value)
+            if text is not None:
+                found[f"input {name}"] = text
+        return found
+
+    def _value(self, node: GraphNode, name: str, value: Value) -> str | None:
+        given = node.job.inputs.get(name)
+        mode = given.mode if given is not None else None
+        if isinstance(value, Literal):
+            return value.text
+        if isinstance(value, NodeOutput):
+            return _text([value.type, mode, self.produced(value)])
+        if isinstance(value, Data):
+            return _text([value.type, value.mode, self.digests.of(value.path) if value.is_local else value.uri])
+        return None
+
+    def _output(self, node: GraphNode, name: str) -> str:
+        given = node.job.outputs.get(name)
+        return _text([node.outputs[name].type, given.mode if given is not None else None])
+
+    def _of_command(self, component: CommandComponent, variables: Mapping[str, str]) -> dict[str, str]:
+        parts = {
+            "command": component.command.text if component.command is not None else "",
+            "environment": self._environment(component),
+        }
+        own = {**component.environment_variables, **variables}
+        if own:
+            parts["environment_variables"] = _text(own)
+        files = list(code_files(component, self.files))
+        if files:
+            parts["code"] = self.digests.snapshot(files)
+        return parts
+
+    def _environment(self, component: CommandComponent) -> str:
+        node, folder = component.environment, component.folder
+        if not isinstance(node, Scalar) or not scalar_text(node).startswith("file:"):
+            return self._with_contents(node, folder)
+        path = Path(os.path.normpath(folder / scalar_text(node).removeprefix("file:")))
+        return self._with_contents(parse(self.files.read(path), str(path)).root, path.parent)
+
+    def _with_contents(self, node: Node | None, folder: Path) -> str:
+        """A definition, with the content of the files and folders that it names."""
+        if not isinstance(node, Object):
+            return _text(plain(node))
+        found = {key: value for key, value in plain(node).items() if key not in _NAMES}
+        build = node.mapping("build")
+        for key, path in (("conda_file", node.text("conda_file")), ("build", build.text("path") if build else None)):
+            if path is not None:
+                found[key] = [found[key], self.digests.of(folder / path.removeprefix("file:"))]
+        return _text(found)
+
+
+def _definition(node: GraphNode) -> dict[str, Any]:
+    dropped = _NAMES | _ELSEWHERE | _OWN_PARTS | _REFERENCES
+    dropped |= {"limits"} if isinstance(node.component, CommandComponent) and node.job.type != "sweep" else set()
+    both = {**plain(node.component.source), **plain(node.job.source)}
+    return {key: value for key, value in both.items() if key not in dropped}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

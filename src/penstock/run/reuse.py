@@ -1,0 +1,78 @@
+"""Whether a node's outputs are there already, from an earlier run."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from penstock.graph.model import GraphNode, NodeOutput
+from penstock.plan.key import Key, KeyMaker
+from penstock.spec.files import Files
+from penstock.spec.model import CommandComponent
+from penstock.store.cache import Cache, Entry, protect
+from penstock.store.digests import Digests
+from penstock.store.workspace import RunFolder
+
+
+@dataclass
+class Reuse:
+    """Keys and kept outputs of one run's nodes. With `force` nothing is reused, but all is kept."""
+
+    folder: RunFolder
+    files: Files
+    digests: Digests
+    cache: Cache
+    interpreter: str
+    force: bool = False
+    keys: dict[str, Key] = field(default_factory=dict)
+    _produced: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def find(self, node: GraphNode) -> Entry | None:
+        """The kept outputs that the node would make again; None if it has to run. Makes the node's key."""
+        maker = KeyMaker(self.files, self.digests, self.interpreter, self._digest)
+        try:
+            key = maker.key(node)
+        except OSError:
+            return None  # what cannot be read is told by the step itself
+        if key is None:
+            return None
+        self.keys[node.name] = key
+        if self.force or not is_deterministic(node):
+            return None
+        entry = self.cache.find(key.digest)
+        # a node like it in this very run: whether that has ended by now is chance
+        return entry if entry is not None and entry.run != self.folder.name else None
+
+    def restore(self, node: GraphNode, entry: Entry) -> None:
+        """Make the outputs the node's own. Raises OSError."""
+        folder = self.folder.node(node.name)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        self.cache.restore(entry, folder.outputs)
+        self._produced |= {(node.name, port): digest for port, digest in entry.outputs.items()}
+
+    def keep(self, node: GraphNode, log: str | None) -> None:
+        """Take in what a node has made. Raises OSError."""
+        folder = self.folder.node(node.name)
+        digests = {}
+        for port in node.outputs:
+            path = folder.output(port)
+            if path.exists():
+                protect(path)
+                digests[port] = self.digests.of(path)
+        self._produced |= {(node.name, port): digest for port, digest in digests.items()}
+        key = self.keys.get(node.name)
+        if key is not None and is_deterministic(node):
+            entry = Entry(self.folder.name, node.name, log, digests)
+            self.cache.add(key.digest, entry, key.parts, folder.outputs)
+
+    def _digest(self, output: NodeOutput) -> str | None:
+        found = self._produced.get((output.node, output.port))
+        if found is None:
+            with suppress(OSError):
+                found = self.digests.of(self.folder.node(output.node).output(output.port))
+        return found
+
+
+def is_deterministic(node: GraphNode) -> bool:
+    """Whether equal inputs mean equal outputs, as its component says."""
+    return not isinstance(node.component, CommandComponent) or node.component.is_deterministic
