@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,11 +10,21 @@ from pathlib import Path
 
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
-from penstock.spec.source import Mapping, Scalar, scalar_text
+from penstock.check.time_zones import TIME_ZONES
+from penstock.spec.finding import did_you_mean
+from penstock.spec.source import Mapping, Scalar, Sequence, scalar_text
 
-# minute, hour, day of month, month, day of week: "Schedule machine learning pipeline jobs", cron expressions
+# "Schedule machine learning pipeline jobs", cron expressions: the day of the month and the month are ignored.
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
+_IGNORED = ("day of the month", "month")
 _PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?")
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_LISTED = {name.lower() for name in TIME_ZONES}
+_CITY = re.compile(r"[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_+-]+\d*)+")  # as in the IANA list: Europe/Berlin
+
+
+def _trigger(subject: Subject) -> Mapping | None:
+    return subject.root.mapping("trigger") if subject.kind.family == "schedule" else None
 
 
 @rule("PS931", "The job that a schedule starts does not exist")
@@ -32,7 +43,7 @@ def no_job(subject: Subject) -> Iterator[Told]:
 
 @rule("PS932", "A cron expression that is none")
 def bad_cron(subject: Subject) -> Iterator[Told]:
-    trigger = subject.root.mapping("trigger") if subject.kind.family == "schedule" else None
+    trigger = _trigger(subject)
     expression = trigger.get("expression") if trigger is not None else None
     if isinstance(expression, Scalar) and expression.value is not None:
         problem = cron_problem(scalar_text(expression))
@@ -41,26 +52,52 @@ def bad_cron(subject: Subject) -> Iterator[Told]:
 
 
 def cron_problem(expression: str) -> str | None:
-    """What is wrong with a five-field cron expression of numbers, `*`, `,`, `-` and `/`; None if nothing is."""
+    """What is wrong with a five-field cron expression of numbers, days, `*`, `,`, `-`, `/`; None if nothing is."""
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         return f"it has {len(fields)} fields, not five (minute, hour, day of the month, month, day of the week)"
     for field, (name, low, high) in zip(fields, _FIELDS, strict=True):
-        for part in field.split(","):
+        text = _with_numbers(field) if name == "day of the week" else field
+        for part in text.split(",") if name not in _IGNORED else ():
             match = _PART.fullmatch(part)
             if match is None:
                 return f"'{part}' is no {name}"
             numbers = [int(number) for number in match.groups()[:2] if number is not None]
-            if any(not low <= number <= high for number in numbers) or numbers != sorted(numbers):
+            if any(not low <= number <= high for number in numbers):
                 return f"the {name} '{part}' is not within {low} to {high}"
             if match.group(3) == "0":
                 return f"the {name} '{part}' has a step of 0"
     return None
 
 
+def _with_numbers(field: str) -> str:
+    """The days of the week by number; Azure takes their names too, in full or the first letters."""
+
+    def number(match: re.Match[str]) -> str:
+        word = match.group().lower()
+        found = [str(index) for index, day in enumerate(_DAYS) if len(word) >= 3 and day.startswith(word)]
+        return found[0] if found else match.group()
+
+    return re.sub(r"[A-Za-z]+", number, field)
+
+
+@rule("PS934", "A day of the month or a month in a cron expression", "warning")
+def ignored_field(subject: Subject) -> Iterator[Told]:
+    trigger = _trigger(subject)
+    expression = trigger.get("expression") if trigger is not None else None
+    fields = scalar_text(expression).split() if isinstance(expression, Scalar) and expression.value is not None else []
+    if expression is None or len(fields) != len(_FIELDS):
+        return
+    for field, (name, _, _) in zip(fields, _FIELDS, strict=True):
+        if name in _IGNORED and field != "*":
+            message = f"Azure ignores the {name}, which is '{field}': the schedule fires as if it were *."
+            yield Told(message, expression.place, "Use a recurrence with month_days: for days of the month.")
+            return
+
+
 @rule("PS933", "A schedule that ends before it starts")
 def ends_first(subject: Subject) -> Iterator[Told]:
-    trigger = subject.root.mapping("trigger") if subject.kind.family == "schedule" else None
+    trigger = _trigger(subject)
     if trigger is None:
         return
     start, end = _time(trigger.get("start_time")), _time(trigger.get("end_time"))
@@ -76,3 +113,52 @@ def _time(node: object) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _zone(subject: Subject) -> Scalar | None:
+    """The time zone, if it is not one of Azure's list."""
+    trigger = _trigger(subject)
+    zone = trigger.get("time_zone") if trigger is not None else None
+    if not isinstance(zone, Scalar) or not isinstance(zone.value, str):
+        return None
+    return zone if zone.value.strip().lower() not in _LISTED else None
+
+
+@rule("PS930", "A time zone by its city", "warning")
+def city(subject: Subject) -> Iterator[Told]:
+    zone = _zone(subject)
+    if zone is not None and _CITY.fullmatch(scalar_text(zone)):
+        message = f"Azure's list of time zones has no '{scalar_text(zone)}': it names them as Windows does."
+        yield Told(message, zone.place, "Write W. Europe Standard Time, for example, or UTC.")
+
+
+@rule("PS935", "A time zone that does not exist")
+def unknown_zone(subject: Subject) -> Iterator[Told]:
+    zone = _zone(subject)
+    if zone is not None and not _CITY.fullmatch(scalar_text(zone)):
+        known = difflib.get_close_matches(scalar_text(zone), TIME_ZONES, n=1)
+        fix = did_you_mean(scalar_text(zone), known) or "Write UTC, or W. Europe Standard Time, for example."
+        yield Told(f"there is no time zone '{scalar_text(zone)}'.", zone.place, fix)
+
+
+_RECURRENCE = (("hours", 0, 23), ("minutes", 0, 59), ("month_days", 1, 31))
+
+
+@rule("PS938", "A recurrence that no clock or calendar has")
+def bad_recurrence(subject: Subject) -> Iterator[Told]:
+    trigger = _trigger(subject)
+    if trigger is None or trigger.text("type") != "recurrence":
+        return
+    interval = trigger.get("interval")
+    if isinstance(interval, Scalar) and _is_whole(interval) and interval.value < 1:
+        yield Told(f"the interval must be at least 1, not {interval.text}.", interval.place)
+    pattern = trigger.mapping("schedule")
+    for key, low, high in _RECURRENCE if pattern is not None else ():
+        node = pattern.get(key) if pattern is not None else None
+        for item in node.items if isinstance(node, Sequence) else (node,):
+            if isinstance(item, Scalar) and _is_whole(item) and not low <= item.value <= high:
+                yield Told(f"{key} must be within {low} to {high}, not {item.text}.", item.place)
+
+
+def _is_whole(node: Scalar) -> bool:
+    return isinstance(node.value, int) and not isinstance(node.value, bool)
