@@ -196,7 +196,7 @@ def test_a_failed_node_is_not_reused_and_what_was_done_before_it_is(
 
 
 def test_outputs_of_a_killed_attempt_are_never_reused(run: Callable[..., Any], workspace: Path) -> None:
-    """An entry without its tree, or a torn entry, is none."""
+    """A torn entry is none."""
     run()
     for entry in (workspace / "cache" / "entries").iterdir():
         entry.write_text(entry.read_text()[:40])

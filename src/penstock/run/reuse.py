@@ -9,8 +9,8 @@ from penstock.graph.model import GraphNode, NodeOutput
 from penstock.plan.key import Key, KeyMaker
 from penstock.spec.files import Files
 from penstock.spec.model import CommandComponent
-from penstock.store.cache import Cache, Entry, protect
-from penstock.store.digests import Digests
+from penstock.store.cache import Cache, Entry, Outputs, protect
+from penstock.store.digests import Digests, listing_digest
 from penstock.store.workspace import RunFolder
 
 
@@ -48,22 +48,24 @@ class Reuse:
         folder = self.folder.node(node.name)
         folder.path.mkdir(parents=True, exist_ok=True)
         self.cache.restore(entry, folder.outputs)
-        self._produced |= {(node.name, port): digest for port, digest in entry.outputs.items()}
+        self._take_in(node, entry.outputs)
 
     def keep(self, node: GraphNode, log: str | None) -> None:
         """Take in what a node has made. Raises OSError."""
         folder = self.folder.node(node.name)
-        digests = {}
+        outputs = {}
         for port in node.outputs:
             path = folder.output(port)
             if path.exists():
                 protect(path)
-                digests[port] = self.digests.of(path)
-        self._produced |= {(node.name, port): digest for port, digest in digests.items()}
+                outputs[port] = self.digests.listing(path)
+        self._take_in(node, outputs)
         key = self.keys.get(node.name)
         if key is not None and is_deterministic(node):
-            entry = Entry(self.folder.name, node.name, log, digests)
-            self.cache.add(key.digest, entry, key.parts, folder.outputs)
+            self.cache.add(key.digest, Entry(self.folder.name, node.name, log, outputs), key.parts, folder.outputs)
+
+    def _take_in(self, node: GraphNode, outputs: Outputs) -> None:
+        self._produced |= {(node.name, port): listing_digest(listed) for port, listed in outputs.items()}
 
     def _digest(self, output: NodeOutput) -> str | None:
         found = self._produced.get((output.node, output.port))

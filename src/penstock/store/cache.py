@@ -1,7 +1,8 @@
 """Outputs that are kept for reuse.
 
-    cache/entries/<key>.json    which outputs a key led to, by their digests; from which run they come
-    cache/trees/<digest>        an output, a file or a folder: the same files as in the run's folder, by a second name
+    cache/entries/<key>.json    what a key led to: the files of each output by their digests, and where they come from
+    cache/blobs/<digest>        a file's content, with `.x` if it is a program: the file in the run's folder itself, by
+                                a second name
     cache/index.db              see `penstock.store.digests`
 
 What is kept is looked at again before it is used: an output that somebody has changed in place is dropped.
@@ -15,25 +16,27 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.store.digests import Digests
+from penstock.store.digests import READ, Digests, Listed
 from penstock.store.workspace import Workspace, write_atomically
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 
 
+Outputs = Mapping[str, tuple[Listed, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a key led to: the digests of the outputs, and the run, node and log that they come from."""
+    """What a key led to: each output's content, and the run, node and log that it comes from."""
 
     run: str
     node: str
     log: str | None
-    outputs: Mapping[str, str]
+    outputs: Outputs
 
 
 class Cache:
@@ -44,35 +47,33 @@ class Cache:
         self._digests = digests
 
     def find(self, key: str) -> Entry | None:
-        """What is kept for a key, if it is as it was."""
+        """What is kept for a key, if all of it is as it was."""
         try:
             found: dict[str, Any] = json.loads(self._entry(key).read_text(encoding="utf-8"))
-            entry = Entry(found["run"], found["node"], found["log"], found["outputs"])
-            changed = [digest for digest in entry.outputs.values() if self._digests.of(self._tree(digest)) != digest]
+            outputs = {port: tuple(Listed(*entry) for entry in listed) for port, listed in found["outputs"].items()}
+            entry = Entry(found["run"], found["node"], found["log"], outputs)
+            blobs = {str(self._blob(e)): e.digest for listed in outputs.values() for e in listed if e.kind in READ}
+            kept = self._digests.files(list(blobs))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        for digest in changed:
-            _remove(self._tree(digest))
+        changed = [path for path, digest in blobs.items() if kept[path] != digest]
+        for path in changed:
+            Path(path).unlink(missing_ok=True)
         return None if changed else entry
 
     def add(self, key: str, entry: Entry, parts: Mapping[str, str], folder: Path) -> None:
         """Keep the outputs below `folder`, one by port, for a key. Raises OSError."""
-        for port, digest in entry.outputs.items():
-            tree = self._tree(digest)
-            if tree.exists():
-                continue
-            tree.parent.mkdir(parents=True, exist_ok=True)
-            temporary = tree.with_name(f".{digest}.{os.getpid()}")
-            _remove(temporary)
-            self._link(folder / port, temporary)
-            with suppress(FileExistsError, OSError):  # another run was faster; its tree is as good
-                temporary.rename(tree)
-            _remove(temporary)
+        for port, listed in entry.outputs.items():
+            for file in listed:
+                if file.kind in READ:
+                    self._keep(folder / port / file.name, self._blob(file))
+                elif file.kind != "folder":
+                    raise OSError(f"'{file.name}' in it is a {file.kind}")
         document = {
             "run": entry.run,
             "node": entry.node,
             "log": entry.log,
-            "outputs": dict(entry.outputs),
+            "outputs": {port: [list(file) for file in listed] for port, listed in entry.outputs.items()},
             "parts": dict(parts),
         }
         path = self._entry(key)
@@ -83,23 +84,35 @@ class Cache:
         """Put the outputs of an entry below `folder`, all of them in one rename. Raises OSError."""
         temporary = folder.with_name(f".{folder.name}.new")
         temporary.mkdir(parents=True)
-        for port, digest in entry.outputs.items():
-            self._link(self._tree(digest), temporary / port)
+        for port, listed in entry.outputs.items():
+            if not listed or listed[0].name:
+                (temporary / port).mkdir()
+            for file in listed:
+                if file.kind == "folder":
+                    (temporary / port / file.name).mkdir(parents=True, exist_ok=True)
+                else:
+                    self._link(self._blob(file), temporary / port / file.name)
         temporary.rename(folder)
 
     def _entry(self, key: str) -> Path:
         return self._root / "entries" / f"{key}.json"
 
-    def _tree(self, digest: str) -> Path:
-        return self._root / "trees" / digest
+    def _blob(self, file: Listed) -> Path:
+        return self._root / "blobs" / (file.digest + (".x" if file.kind == "program" else ""))
+
+    def _keep(self, file: Path, blob: Path) -> None:
+        if blob.exists():
+            return
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        temporary = blob.with_name(f".{blob.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        self._link(file, temporary)
+        temporary.rename(blob)  # another run may have been faster: its blob is as good
+        temporary.unlink(missing_ok=True)  # renaming a file to another name of itself does nothing
+        self._digests.linked(str(file), str(blob))
 
     def _link(self, source: Path, target: Path) -> None:
-        """Give a file, or all files of a folder, a second name; where that cannot be, copy."""
-        if source.is_dir():
-            target.mkdir()
-            for inner in source.iterdir():
-                self._link(inner, target / inner.name)
-            return
+        """Give a file a second name; where that cannot be, or of a link, copy."""
         try:
             if source.is_symlink():
                 shutil.copy2(source, target)
@@ -119,10 +132,3 @@ def protect(path: Path) -> None:
             protect(inner)
     elif path.is_file() and not path.is_symlink():
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

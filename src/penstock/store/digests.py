@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from penstock.spec.files import SnapshotFile
 
@@ -26,6 +27,24 @@ _SCHEMA = (
     " mtime INTEGER, ctime INTEGER, read INTEGER, digest TEXT) WITHOUT ROWID"
 )
 _Stamp = tuple[int, int, int, int, int]
+READ = ("file", "program")
+
+
+class Listed(NamedTuple):
+    """An entry of a folder: its path with `/`, its kind, and the digest of its content if the kind is one of `READ`."""
+
+    name: str
+    kind: str
+    digest: str
+
+
+def listing_digest(listing: Iterable[Listed]) -> str:
+    """The digest of what `Digests.listing` gives: of a single file that of its content."""
+    listed = tuple(listing)
+    if len(listed) == 1 and not listed[0].name:
+        return listed[0].digest
+    text = "".join("\0".join(entry) + "\n" for entry in listed)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 class Digests:
@@ -39,29 +58,24 @@ class Digests:
 
     def of(self, path: Path) -> str:
         """The digest of a file's content, or of a folder's names, kinds and contents. Raises OSError."""
-        if not path.is_dir():
-            return self.files([str(path)])[str(path)]
-        return self.tree(path)
+        return listing_digest(self.listing(path))
 
-    def tree(self, folder: Path) -> str:
-        """The digest of a folder: of its sorted entries, each with its kind and content; links are followed."""
-        root = str(folder)
+    def listing(self, path: Path) -> tuple[Listed, ...]:
+        """What a folder holds, sorted, links followed; of a file only itself, by an empty name. Raises OSError."""
+        root = str(path)
+        if not os.path.isdir(root):
+            kind = "program" if os.stat(root).st_mode & 0o100 else "file"
+            return (Listed("", kind, self.files([root])[root]),)
         entries = sorted(_entries(root))
-        digests = self.files([f"{root}/{name}" for name, kind in entries if kind in ("file", "program")])
-        whole = hashlib.sha256()
-        for name, kind in entries:
-            whole.update(f"{name}\0{kind}\0{digests.get(f'{root}/{name}', '')}\n".encode(errors="surrogateescape"))
-        return whole.hexdigest()
+        digests = self.files([f"{root}/{name}" for name, kind in entries if kind in READ])
+        return tuple(Listed(name, kind, digests.get(f"{root}/{name}", "")) for name, kind in entries)
 
     def snapshot(self, files: Iterable[SnapshotFile]) -> str:
         """The digest of a snapshot's names, x-bits and contents. Raises OSError."""
         listed = sorted((file.name, str(file.path)) for file in files)
         digests = self.files([path for _, path in listed])
-        whole = hashlib.sha256()
-        for name, path in listed:
-            kind = "program" if os.stat(path).st_mode & 0o100 else "file"
-            whole.update(f"{name}\0{kind}\0{digests[path]}\n".encode(errors="surrogateescape"))
-        return whole.hexdigest()
+        kinds = {path: "program" if os.stat(path).st_mode & 0o100 else "file" for path in digests}
+        return listing_digest(Listed(name, kinds[path], digests[path]) for name, path in listed)
 
     def files(self, paths: list[str]) -> dict[str, str]:
         """The digest of each file's content; those to be read are read side by side. Raises OSError."""
