@@ -211,3 +211,56 @@ def test_equal_nodes_of_one_run_both_run(project: Path, run: Callable[..., Any],
     )
     ended = penstock("run", project / "job.yml", "--format", "json", "--jobs", "1")
     assert [node["status"] for node in ended.json["nodes"]] == ["completed"] * 3, ended.stderr
+
+
+@pytest.fixture
+def explain(project: Path, workspace: Path, penstock: Callable[..., Any]) -> Callable[[], dict[str, Any]]:
+    def call() -> dict[str, Any]:
+        ended = penstock("explain", project / "job.yml", "--workspace", workspace, "--format", "json")
+        assert ended.code == 0, ended.stderr
+        return {node["name"]: node for node in ended.json["nodes"]}
+
+    return call
+
+
+def test_explain_says_what_a_run_then_does(run: Callable[..., Any], explain: Callable[[], Any], project: Path) -> None:
+    before = explain()
+    assert (before["count"]["verdict"], before["count"]["reason"]) == ("run", "it has not run yet")
+    assert (before["show"]["verdict"], before["show"]["reason"]) == ("unknown", "until 'count' has run")
+    assert not (project.parent / "workspace").exists(), "explaining leaves nothing behind"
+    run()
+    assert [node["verdict"] for node in explain().values()] == ["reuse", "reuse"]
+
+
+PARTS = {
+    "data in place": ["input table"],
+    "a value": ["input factor"],
+    "the script": ["code"],
+    "the command": ["command"],
+    "the conda file": ["environment"],
+    "a variable": ["environment_variables"],
+    "an output's type": ["output out"],
+    "the resources": ["definition"],
+}
+
+
+@pytest.mark.parametrize("change", PARTS)
+def test_explain_names_the_part_that_has_changed(
+    change: str, run: Callable[..., Any], explain: Callable[[], Any], project: Path
+) -> None:
+    run()
+    CHANGES[change](project)
+    assert (explain()["count"]["verdict"], explain()["count"]["changed"]) == ("run", PARTS[change])
+
+
+def test_explain_shows_short_values(run: Callable[..., Any], explain: Callable[[], Any], project: Path) -> None:
+    run()
+    CHANGES["a value"](project)
+    assert explain()["count"]["reason"] == "input factor has changed from 2 to 3"
+
+
+def test_explain_refuses_what_run_refuses(project: Path, penstock: Callable[..., Any]) -> None:
+    replace(project / "job.yml", "factor: 2", "factor: two")
+    ended = penstock("explain", project / "job.yml")
+    assert ended.code == 2
+    assert "PS203" in ended.stderr

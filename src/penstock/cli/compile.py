@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from penstock.errors import DefinitionError
-from penstock.store.workspace import project_root
+from penstock.store.project import project_root
 
 
 @click.command()

@@ -86,13 +86,14 @@ def command(
     """
     from penstock.cli.definition import InvalidJobError, load_plan
     from penstock.store.files import Disk
+    from penstock.store.workspace import workspace_folder
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before the engine looks after it: as Ctrl-C
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
         result, metrics = _execute(
-            plan, warnings, disk, _workspace_folder(job, workspace), _Options(jobs, retries, force)
+            plan, warnings, disk, workspace_folder(job, workspace), _Options(jobs, retries, force)
         )
     except PenstockError as error:
         if form == "json":
@@ -118,12 +119,6 @@ def _own_name() -> str:
         return "penstock"
     relative = os.path.relpath(sys.argv[0])
     return sys.argv[0] if relative.startswith("..") else relative
-
-
-def _workspace_folder(job: Path, given: Path | None) -> Path:
-    from penstock.store.workspace import FOLDER, project_root
-
-    return Path(os.path.normpath((given or project_root(job.absolute().parent) / FOLDER).absolute()))
 
 
 def _execute(

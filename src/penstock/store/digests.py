@@ -122,6 +122,8 @@ class Digests:
         return digest if known == stamp and read > max(stamp[3:]) + _TICK_NS else None
 
     def _row(self, path: str) -> tuple[_Stamp | None, int, str | None]:
+        if self._index is None and not self._path.exists():
+            return None, 0, None
         try:
             row = self._opened().execute("SELECT * FROM files WHERE path = ?", (path,)).fetchone()
         except sqlite3.Error:

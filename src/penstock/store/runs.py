@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.store.workspace import RunFolder
+from penstock.store.workspace import RUN_SUFFIX, RunFolder, run_prefix
 
 KILLED = "penstock was killed while it ran"
 
@@ -79,3 +80,16 @@ def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
     }
     folder.node(name).write_result(result)
     return result
+
+
+def previous_key(runs: Path, job: str, node: str) -> Mapping[str, str] | None:
+    """The key's parts that a node had in the last run of a job in which it had one."""
+    own = re.compile(re.escape(run_prefix(job)) + RUN_SUFFIX)
+    names = [path.name for path in runs.iterdir() if own.fullmatch(path.name)] if runs.is_dir() else []
+    for name in sorted(names, reverse=True):
+        with suppress(OSError, ValueError, KeyError):
+            key = json.loads((runs / name / "nodes" / node / "node.json").read_text(encoding="utf-8"))["key"]
+            if key is not None:
+                parts: dict[str, str] = key
+                return parts
+    return None

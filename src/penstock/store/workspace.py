@@ -29,8 +29,6 @@ from penstock.spec.files import SnapshotFile
 from penstock.spec.model import OutputPort
 from penstock.store.project import FOLDER, project_root
 
-__all__ = ["FOLDER", "Attempt", "NodeFolder", "RunFolder", "Workspace", "project_root", "write_atomically"]
-
 
 @dataclass(frozen=True)
 class Workspace:
@@ -43,6 +41,10 @@ class Workspace:
         return self.root / "mlflow.db"
 
     @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
@@ -53,8 +55,7 @@ class Workspace:
     def new_run(self, job: str) -> RunFolder:
         """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        name = f"{re.sub(r'[^A-Za-z0-9_-]+', '_', job)[:60]}-{stamp}-{secrets.token_hex(3)}"
-        folder = self.root / "runs" / name
+        folder = self.runs / f"{run_prefix(job)}{stamp}-{secrets.token_hex(3)}"
         try:
             folder.mkdir(parents=True)
             _keep_out_of_git(self.root)
@@ -64,6 +65,19 @@ class Workspace:
             )
             raise RunError(message) from None
         return RunFolder(folder)
+
+
+RUN_SUFFIX = r"\d{8}-\d{6}-[0-9a-f]{6}"
+
+
+def workspace_folder(job: Path, given: Path | None) -> Path:
+    """Where the workspace of a job file is: where a person says, else beside the project root."""
+    return Path(os.path.normpath((given or project_root(job.absolute().parent) / FOLDER).absolute()))
+
+
+def run_prefix(job: str) -> str:
+    """What the names of a job's runs begin with."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", job)[:60] + "-"
 
 
 def _keep_out_of_git(root: Path) -> None:
