@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
-from penstock.spec.model import OtherComponent
+from penstock.spec.model import CommandComponent, OtherComponent
 from penstock.spec.source import Mapping, Scalar
 
 
@@ -31,6 +31,7 @@ _PARALLEL = (
     Limit("retry_settings", "max_retries", 0),
     Limit("retry_settings", "timeout", 1, 259_200),
 )
+_COMMAND = (Limit("resources", "instance_count", 1),)
 _PROBE = ("initial_delay", "timeout", "success_threshold", "failure_threshold")
 # "CLI (v2) managed online deployment YAML schema": the minimum of a probe's numbers, the longest request
 _ONLINE = tuple(Limit(probe, key, 1) for probe in ("liveness_probe", "readiness_probe") for key in _PROBE)
@@ -59,14 +60,17 @@ def _whole(node: Scalar) -> int | None:
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
-@rule("PS918", "A number of a parallel step out of its limits")
-def parallel_numbers(subject: Subject) -> Iterator[Told]:
+@rule("PS918", "A number of a step out of its limits")
+def step_numbers(subject: Subject) -> Iterator[Told]:
     for component in subject.components():
-        if isinstance(component, OtherComponent) and component.type == "parallel":
+        if isinstance(component, CommandComponent):
+            yield from outside(component.source, _COMMAND, component.name)
+        elif isinstance(component, OtherComponent) and component.type == "parallel":
             yield from outside(component.source, _PARALLEL, component.name)
     for node in subject.graph.nodes.values() if subject.graph else ():
-        if node.job.type == "parallel" and node.job.inline is None:
-            yield from outside(node.job.source, _PARALLEL, f"'{node.name}'")
+        if node.job.inline is None:
+            limits = _PARALLEL if node.job.type == "parallel" else _COMMAND
+            yield from outside(node.job.source, limits, f"'{node.name}'")
 
 
 @rule("PS948", "A number of a deployment out of its limits")
