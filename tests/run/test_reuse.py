@@ -264,3 +264,49 @@ def test_explain_refuses_what_run_refuses(project: Path, penstock: Callable[...,
     ended = penstock("explain", project / "job.yml")
     assert ended.code == 2
     assert "PS203" in ended.stderr
+
+
+def test_only_one_node_on_what_a_run_made(project: Path, run: Callable[..., Any], penstock: Callable[..., Any]) -> None:
+    run()
+    (project / "table.csv").write_text("a\nb\nc\n")
+    replace(
+        project / "job.yml", "out}}; echo show >> $RAN", "out}}; echo more > ${{outputs.out}}/more; echo show >> $RAN"
+    )
+    for name in ("last", None):
+        runs = sorted(path.name for path in (project.parent / "workspace" / "runs").iterdir())
+        ended = penstock(
+            "run", project / "job.yml", "--format", "json", "--only", "show", "--inputs-from", name or runs[0]
+        )
+        assert ended.code == 0, ended.stderr
+        nodes = {node["name"]: node for node in ended.json["nodes"]}
+        assert statuses(nodes) == ["reused", "completed"]
+        out = Path(nodes["show"]["outputs"]["out"])
+        assert {path.name: path.read_text() for path in out.iterdir()} == {"count.txt": "4\n", "more": "more\n"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "shows", "--inputs-from", "last"), "there is no node 'shows'. Did you mean 'show'?"),
+        (("--only", "show", "--inputs-from", "job-1"), "there is no run job-1"),
+        (("--only", "show"), "--only NODE and --inputs-from RUN go together"),
+        (("--inputs-from", "last"), "--only NODE and --inputs-from RUN go together"),
+    ],
+)
+def test_what_only_cannot_do_is_told(
+    arguments: tuple[str, ...], message: str, project: Path, run: Callable[..., Any], penstock: Callable[..., Any]
+) -> None:
+    run()
+    ended = penstock("run", project / "job.yml", *arguments)
+    assert ended.code in (1, 2)
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_only_needs_a_run_that_made_something(project: Path, penstock: Callable[..., Any], workspace: Path) -> None:
+    replace(project / "component.yml", "python count.py", "false")
+    assert penstock("run", project / "job.yml").code == 1
+    ended = penstock("run", project / "job.yml", "--only", "show", "--inputs-from", "last")
+    assert ended.code == 1
+    assert "'count' has no outputs in the run" in ended.stderr
+    assert len(list((workspace / "runs").iterdir())) == 1, "nothing was begun"

@@ -29,6 +29,8 @@ class _Options:
     jobs: int
     retries: int
     force: bool
+    only: str | None
+    inputs_from: str | None
 
 
 @click.command()
@@ -52,6 +54,8 @@ class _Options:
     show_default="cores",
     help="How many nodes may run at once.",
 )
+@click.option("--only", metavar="NODE", help="Run this node alone, on what the others made in the run --inputs-from.")
+@click.option("--inputs-from", metavar="RUN", help="The run whose outputs --only takes: its name, or last.")
 @click.option("--force", is_flag=True, help="Run every node, also those whose outputs are there from an earlier run.")
 @click.option(
     "--retries",
@@ -75,6 +79,8 @@ def command(
     overrides: tuple[str, ...],
     workspace: Path | None,
     jobs: int,
+    only: str | None,
+    inputs_from: str | None,
     force: bool,
     retries: int,
     form: str,
@@ -88,12 +94,14 @@ def command(
     from penstock.store.files import Disk
     from penstock.store.workspace import workspace_folder
 
+    if (only is None) != (inputs_from is None):
+        raise click.UsageError("--only NODE and --inputs-from RUN go together")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before the engine looks after it: as Ctrl-C
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
         result, metrics = _execute(
-            plan, warnings, disk, workspace_folder(job, workspace), _Options(jobs, retries, force)
+            plan, warnings, disk, workspace_folder(job, workspace), _Options(jobs, retries, force, only, inputs_from)
         )
     except PenstockError as error:
         if form == "json":
@@ -126,6 +134,7 @@ def _execute(
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
     """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
     from penstock.cli.progress import reporting
+    from penstock.plan import only
     from penstock.plan.elsewhere import elsewhere
     from penstock.run.keeper import Keeper
     from penstock.run.orphans import adopting
@@ -135,12 +144,17 @@ def _execute(
     from penstock.store.cache import Cache
     from penstock.store.digests import Digests
     from penstock.store.host import host_interpreter
-    from penstock.store.runs import held, settle
+    from penstock.store.runs import find_run, held, settle
     from penstock.store.tracking import Tracking, mlflow_version
     from penstock.store.workspace import Workspace
 
     bash, workspace = find_bash(), Workspace(root)
     digests = Digests(workspace.cache / "index.db")
+    source = None
+    if options.only is not None and options.inputs_from is not None:
+        plan = only(plan, options.only)
+        source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
+        source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
     folder = workspace.new_run(plan.graph.job.name)
     tracked = mlflow_version() is not None
     tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
@@ -161,7 +175,9 @@ def _execute(
             if not tracked:
                 reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
             force = options.force or plan.graph.job.settings.force_rerun
-            reuse = Reuse(folder, disk, digests, Cache(workspace, digests), host_interpreter(), force)
+            reuse = Reuse(
+                folder, disk, digests, Cache(workspace, digests), host_interpreter(), force, options.only, source
+            )
             context = Context(folder, disk, executor, reporter, variables, options.jobs, reuse, options.retries)
             result = Runner(plan, context).run()
     digests.close()

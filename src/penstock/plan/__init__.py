@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from penstock.errors import DefinitionError
 from penstock.graph.model import Graph, GraphNode
 from penstock.graph.order import topological
+from penstock.spec.finding import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class Plan:
             if below.intersection(planned.needs):
                 below.add(planned.name)
         return tuple(planned.name for planned in self.nodes if planned.name in below and planned.name != name)
+
+
+def only(plan: Plan, name: str) -> Plan:
+    """The plan of one node and the nodes whose outputs it takes. Raises DefinitionError if there is no such node."""
+    by_name = {planned.name: planned for planned in plan.nodes}
+    if name not in by_name:
+        raise DefinitionError(f"there is no node '{name}'. {did_you_mean(name, by_name)}".strip())
+    needs = tuple(replace(by_name[need], needs=()) for need in by_name[name].needs)
+    return Plan(plan.graph, (*needs, by_name[name]))
 
 
 def make_plan(graph: Graph) -> Plan:

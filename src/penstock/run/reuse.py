@@ -16,7 +16,11 @@ from penstock.store.workspace import RunFolder
 
 @dataclass
 class Reuse:
-    """Keys and kept outputs of one run's nodes. With `force` nothing is reused, but all is kept."""
+    """Keys and kept outputs of one run's nodes.
+
+    With `force` nothing is reused, but all is kept. With `inputs_from`, an earlier run, only the node `only` runs; the
+    others are what they were in that run.
+    """
 
     folder: RunFolder
     files: Files
@@ -24,11 +28,15 @@ class Reuse:
     cache: Cache
     interpreter: str
     force: bool = False
+    only: str | None = None
+    inputs_from: RunFolder | None = None
     keys: dict[str, Key] = field(default_factory=dict)
     _produced: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def find(self, node: GraphNode) -> Entry | None:
         """The kept outputs that the node would make again; None if it has to run. Makes the node's key."""
+        if node.name != self.only and self.inputs_from is not None:
+            return self._as_in(self.inputs_from, node)
         maker = KeyMaker(self.files, self.digests, self.interpreter, self._digest)
         try:
             key = maker.key(node)
@@ -37,11 +45,17 @@ class Reuse:
         if key is None:
             return None
         self.keys[node.name] = key
-        if self.force or not is_deterministic(node):
+        if self.force or self.only == node.name or not is_deterministic(node):
             return None
         entry = self.cache.find(key.digest)
         # a node like it in this very run: whether that has ended by now is chance
         return entry if entry is not None and entry.run != self.folder.name else None
+
+    def _as_in(self, run: RunFolder, node: GraphNode) -> Entry:
+        folder = run.node(node.name)
+        outputs = {port: folder.output(port) for port in node.outputs if folder.output(port).exists()}
+        log = folder.attempt(1).log
+        return Entry(run.name, node.name, str(log) if log.exists() else None, self.cache.take(outputs))
 
     def restore(self, node: GraphNode, entry: Entry) -> None:
         """Make the outputs the node's own. Raises OSError."""

@@ -64,11 +64,7 @@ class Cache:
     def add(self, key: str, entry: Entry, parts: Mapping[str, str], folder: Path) -> None:
         """Keep the outputs below `folder`, one by port, for a key. Raises OSError."""
         for port, listed in entry.outputs.items():
-            for file in listed:
-                if file.kind in READ:
-                    self._keep(folder / port / file.name, self._blob(file))
-                elif file.kind != "folder":
-                    raise OSError(f"'{file.name}' in it is a {file.kind}")
+            self._keep_all(folder / port, listed)
         document = {
             "run": entry.run,
             "node": entry.node,
@@ -79,6 +75,15 @@ class Cache:
         path = self._entry(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(document, indent=2) + "\n")
+
+    def take(self, outputs: Mapping[str, Path]) -> Outputs:
+        """Keep outputs that belong to no key. Raises OSError."""
+        taken = {}
+        for port, path in outputs.items():
+            protect(path)
+            taken[port] = self._digests.listing(path)
+            self._keep_all(path, taken[port])
+        return taken
 
     def restore(self, entry: Entry, folder: Path) -> None:
         """Put the outputs of an entry below `folder`, all of them in one rename. Raises OSError."""
@@ -99,6 +104,13 @@ class Cache:
 
     def _blob(self, file: Listed) -> Path:
         return self._root / "blobs" / (file.digest + (".x" if file.kind == "program" else ""))
+
+    def _keep_all(self, path: Path, listed: tuple[Listed, ...]) -> None:
+        for file in listed:
+            if file.kind in READ:
+                self._keep(path / file.name, self._blob(file))
+            elif file.kind != "folder":
+                raise OSError(f"'{file.name}' in it is a {file.kind}")
 
     def _keep(self, file: Path, blob: Path) -> None:
         if blob.exists():

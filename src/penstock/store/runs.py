@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from penstock.errors import RunError
+from penstock.spec.finding import did_you_mean
 from penstock.store.workspace import RUN_SUFFIX, RunFolder, run_prefix
 
 KILLED = "penstock was killed while it ran"
@@ -82,11 +84,29 @@ def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
     return result
 
 
-def previous_key(runs: Path, job: str, node: str) -> Mapping[str, str] | None:
-    """The key's parts that a node had in the last run of a job in which it had one."""
+def find_run(runs: Path, name: str, job: str) -> RunFolder:
+    """The run `name`, or the last one of a job if that is `last`. Raises RunError if there is none."""
+    if name == "last":
+        names = runs_of(runs, job)
+        if not names:
+            raise RunError(f"there is no run of {job} in {runs}")
+        return RunFolder(runs / names[0])
+    if Path(name).name != name or not (runs / name / "run.json").exists():
+        known = [path.name for path in runs.iterdir()] if runs.is_dir() else []
+        raise RunError(f"there is no run {name} in {runs}. {did_you_mean(name, known)}".strip())
+    return RunFolder(runs / name)
+
+
+def runs_of(runs: Path, job: str) -> list[str]:
+    """The names of a job's runs, the last one first."""
     own = re.compile(re.escape(run_prefix(job)) + RUN_SUFFIX)
     names = [path.name for path in runs.iterdir() if own.fullmatch(path.name)] if runs.is_dir() else []
-    for name in sorted(names, reverse=True):
+    return sorted(names, reverse=True)
+
+
+def previous_key(runs: Path, job: str, node: str) -> Mapping[str, str] | None:
+    """The key's parts that a node had in the last run of a job in which it had one."""
+    for name in runs_of(runs, job):
         with suppress(OSError, ValueError, KeyError):
             key = json.loads((runs / name / "nodes" / node / "node.json").read_text(encoding="utf-8"))["key"]
             if key is not None:

@@ -17,7 +17,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,6 +99,12 @@ class RunFolder:
     @property
     def lock(self) -> Path:
         return self.path / "lock"
+
+    def require_outputs(self, nodes: Iterable[str]) -> None:
+        """Raises RunError if a node made nothing in this run."""
+        for name in nodes:
+            if not self.node(name).outputs.is_dir():
+                raise RunError(f"'{name}' has no outputs in the run {self.name}; name another run")
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
