@@ -82,8 +82,9 @@ def bomb() -> bytes:
         (b"? [1, 2]\n: x\n", "x.yml:1:3", "a key must be a plain word"),
         (b"[" * 100_000, "x.yml:1:101", "nested more than 100 levels deep"),
         (b"a: &x [*x]", "x.yml:1:8", "nothing before this is called &x"),
-        (b"a: 1\n---\nb: 2\n", "x.yml:2:1", "a second document begins here"),
+        (b"a: 1\n---\nb: 2\n", "x.yml:2:1", "the second of which begins here"),
         (b"a: !!python/object:os.system x", "x.yml:1:4", "could not determine a constructor"),
+        (b"a: !include [x.yml]", "x.yml:1:4", "could not determine a constructor"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_place(data: bytes, place: str, message: str) -> None:

@@ -66,10 +66,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a command does. `plain`: apart from the runs nothing that could bring files, packages or variables."""
+    """What a command does.
+
+    `plain`: apart from the runs nothing that could bring files, packages or variables, but for the files `written`
+    (their names, without folders; None for one that is not known).
+    """
 
     runs: tuple[Run, ...]
     plain: bool
+    written: frozenset[str | None] = frozenset()
 
 
 class _Unsure(Exception):  # noqa: N818 - not an error: the command is beyond what is read here
@@ -79,7 +84,10 @@ class _Unsure(Exception):  # noqa: N818 - not an error: the command is beyond wh
 def read_command(template: Template) -> Program | None:
     """The Python programs that a command starts; None if the command is not plain enough to be sure of."""
     try:
-        return _program(list(_Splitter(template).split()))
+        splitter = _Splitter(template)
+        commands = list(splitter.split())
+        teed = [word for words in commands if words and words[0].text == "tee" for word in words[1:]]
+        return _program(commands, frozenset(_file_name(word) for word in (*splitter.written, *teed)))
     except _Unsure:
         return None
 
@@ -94,7 +102,11 @@ _PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 _SWITCHES = re.compile(r"-[uBOEsSIqvbd]+|-W.+|-X.+")
 
 
-def _program(commands: list[list[Word]]) -> Program:
+def _file_name(word: Word) -> str | None:
+    return posixpath.basename(word.text) if word.text is not None else None
+
+
+def _program(commands: list[list[Word]], written: frozenset[str | None]) -> Program:
     runs: list[Run] = []
     plain, folder = True, "."
     for words in commands:
@@ -117,7 +129,7 @@ def _program(commands: list[list[Word]]) -> Program:
             plain = plain and not any(word.head.startswith(("PYTHONPATH", "PATH")) for word in rest)
         elif first and first not in _HARMLESS:
             plain = False
-    return Program(tuple(runs), plain)
+    return Program(tuple(runs), plain, written)
 
 
 def _changed(folder: str, words: list[Word]) -> str:
@@ -196,6 +208,7 @@ class _Splitter:
         self.open = _Open()
         self.words: list[Word] = []
         self.skip_next = False
+        self.written: list[Word] = []
 
     def split(self) -> Iterator[list[Word]]:
         while self.at < len(self.cells):
@@ -255,6 +268,7 @@ class _Splitter:
     def _end_word(self) -> None:
         if self.open.begun and self.skip_next:
             self.skip_next = False
+            self.written.append(self.open.word())
         elif self.open.begun:
             self.words.append(self.open.word())
         self.open = _Open()

@@ -15,6 +15,7 @@ from penstock.check.suppress import Suppressions
 from penstock.graph.library import Library
 from penstock.spec.files import Files
 from penstock.spec.finding import Finding, Severity
+from penstock.spec.kind import close_schema, kind_of
 from penstock.spec.place import Place
 from penstock.spec.source import Document, Mapping
 
@@ -25,6 +26,9 @@ _TYPES = (
 _AZURE = re.compile(
     rb"\$\{\{ ?parent\.|(?m:^[\"']?type[\"']?\s*:\s*[\"']?(?:" + _TYPES + rb")\b|^\s+component\s*:\s*(?:file:|\.))"
 )
+
+# What Helm, Jinja and cookiecutter put their text for. Not `{{` alone: in Azure ML's YAML that lacks its `$`.
+_TEMPLATE = re.compile(rb"\{\{-|\{%|\{\{\s*(?:\.|\$|cookiecutter\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +134,40 @@ class _Reader:
 
     def _foreign(self, path: Path, *, named: bool) -> list[Finding]:
         """A file that is YAML but nothing of Azure ML's: told if somebody thinks it is."""
-        document = self.library.document(path)
-        root = document.root
-        if isinstance(root, Mapping) and "azuremlschemas" in (root.text("$schema") or ""):
-            message = f"'{root.text('$schema')}' is no schema of Azure ML that is known here."
-            return [Finding("PS004", "warning", message, root.entries["$schema"].value.place)]
-        if not named or root is None:
-            return []
-        message = "this is not the YAML of an Azure ML job, component or other asset; nothing is checked."
-        return [Finding("PS004", RULES["PS004"].severity, message, root.place, "Files with $schema: are known by it.")]
+        root = self.library.document(path).root
+        meant = close_schema(root) if isinstance(root, Mapping) else None
+        if isinstance(root, Mapping) and meant is not None:
+            message = f"'{root.text('$schema')}' is no schema of Azure ML, so nothing is checked."
+            return [Finding("PS004", "warning", message, root.entries["$schema"].value.place, meant)]
+        return [_not_ours(root.place)] if named and root is not None else []
 
     def odd(self) -> list[Finding]:
         """What is told of files that are no subjects.
 
         Broken YAML that was met in a folder is told if its text speaks of Azure ML, and as a warning if it lies
-        beside a file that is Azure ML's; what else is broken in a folder is somebody else's (a template, say).
+        beside a file that is Azure ML's; what else is broken in a folder is somebody else's.
         """
         folders = {subject.file.parent for subject in self.subjects}
         found = list(self._told)
         for document, path, named in self._broken:
-            if named or is_plausible(self.files.read(path)):
-                found += document.findings
-            elif path.parent in folders:
-                found += [replace(finding, severity="warning") for finding in document.findings]
+            found += self._of_broken(document, path, named=named, beside=path.parent in folders)
         return found
+
+    def _of_broken(self, document: Document, path: Path, *, named: bool, beside: bool) -> list[Finding]:
+        """Of what cannot be read: other tools write templates, several documents in a file and tags of their own."""
+        data = self.files.read(path)
+        template = _TEMPLATE.search(data) is not None
+        meant = any(map(kind_of, document.several)) if document.several else is_plausible(data)
+        if not meant and (template or document.several or document.tagged):
+            return [_not_ours(document.findings[0].place)] if named else []
+        if (named or meant) and not template:
+            return list(document.findings)
+        return [replace(finding, severity="warning") for finding in document.findings] if meant or beside else []
+
+
+def _not_ours(place: Place) -> Finding:
+    message = "this is not the YAML of an Azure ML job, component or other asset; nothing is checked."
+    return Finding("PS004", RULES["PS004"].severity, message, place, "Files with $schema: are known by it.")
 
 
 def is_plausible(data: bytes) -> bool:

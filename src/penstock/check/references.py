@@ -104,6 +104,8 @@ def _job(parts: list[str]) -> bool:
 
 
 def _registry(parts: list[str]) -> bool:
+    if len(parts) == 4 and parts[2] == "components":  # the newest one
+        return all(parts)
     return len(parts) == 6 and all(parts) and parts[4] in ("versions", "labels")
 
 

@@ -14,6 +14,8 @@ from penstock.spec.model import Component
 from penstock.spec.read import read_component
 from penstock.spec.source import Document, Mapping, parse
 
+_PROMPT_FLOW = "https://azuremlschemas.azureedge.net/promptflow/"  # Azure's client makes the ports of its component
+
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
@@ -80,4 +82,6 @@ class Library:
             self.findings += document.findings
         if not isinstance(document.root, Mapping):
             return NotFound("component", f"'{path}' is not a component.")
+        if (document.root.text("$schema") or "").startswith(_PROMPT_FLOW):
+            return NotFound("registered", f"the prompt flow '{path}' becomes a component on Azure only.")
         return self.component(document.root, path)

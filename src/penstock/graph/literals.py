@@ -35,10 +35,16 @@ def coerce(scalar: Scalar, port: InputPort, place: Place) -> Literal | Invalid:
         if beyond is not None:
             return Invalid("range", f"'{port.name}' must be {beyond}, not {text}.", place)
     allowed = [azure_text(item) for item in port.enum]
-    if allowed and text not in allowed:
+    if allowed and text not in allowed and not _is_one_of(scalar, port):
         message = f"'{port.name}' must be one of {', '.join(allowed)}; '{text}' is none of them."
         return Invalid("enum", message, place)
     return Literal(text, port.type if port.is_literal else "string", place)
+
+
+def _is_one_of(scalar: Scalar, port: InputPort) -> bool:
+    """Whether it is a number of the enum, however it is written."""
+    number = _number(scalar, "number") if port.type in ("integer", "number") else None
+    return number is not None and number in [_number(item, "number") for item in port.enum]
 
 
 def _wrong_type(port: InputPort, text: str, kind: str, place: Place) -> Invalid:

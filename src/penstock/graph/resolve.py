@@ -230,7 +230,7 @@ def _bound(given: InputValue, port: InputPort, job: JobNode, scope: _Scope) -> V
     template = given.template
     if template is None or given.scalar is None:
         return Unset(given.place)
-    references = list(template.references())
+    references = [reference for reference in template.references() if not _is_of_the_run(reference)]
     if not references:
         if given.is_data or not (port.is_literal or port.type == "any"):
             return _data(given, port, job.folder)
@@ -238,6 +238,11 @@ def _bound(given: InputValue, port: InputPort, job: JobNode, scope: _Scope) -> V
     if template.binding is not None:
         return _typed(_referenced(template.binding, scope), port, template)
     return _joined(template, port, scope)
+
+
+def _is_of_the_run(reference: Reference) -> bool:
+    """`${{name}}` or `${{default_datastore}}`: the service puts in what belongs to the run."""
+    return len(reference.path) == 1
 
 
 def _typed(value: Value, port: InputPort, template: Template) -> Value:
@@ -252,7 +257,7 @@ def _joined(template: Template, port: InputPort, scope: _Scope) -> Value:
     """Bindings inside a longer string: the text, if all of them are plain values."""
     texts = []
     for part in template.parts:
-        if not isinstance(part, Reference):
+        if not isinstance(part, Reference) or _is_of_the_run(part):
             texts.append(str(part))
             continue
         value = _referenced(part, scope)
@@ -285,13 +290,22 @@ def _output_of(scope: _Scope, job: str, port: str, reference: Reference) -> Node
     if child.inner is None:
         declared = child.component.outputs.get(port)
         if declared is not None:
-            return NodeOutput(scope.prefix + job, port, declared.type, reference.place)
+            return NodeOutput(scope.prefix + job, port, _output_type(child, port, declared.type), reference.place)
     elif port in child.inner.outputs:
         source = child.inner.outputs[port]
-        return NodeOutput(source.node, source.port, source.type, reference.place)
+        return NodeOutput(source.node, source.port, _output_type(child, port, source.type), reference.place)
     elif child.inner.broken and port in child.component.outputs:
         return Unresolved(str(reference), "broken", job, (), reference.place)
     return Unresolved(str(reference), "output", port, tuple(child.component.outputs), reference.place)
+
+
+def _output_type(child: _Child, port: str, source: str) -> str:
+    """What the output is to its takers: what the node says of it, else the pipeline around its source."""
+    stated = child.job.outputs.get(port)
+    if stated is not None and stated.type is not None:
+        return stated.type.lower()
+    declared = child.component.outputs.get(port) if child.inner is not None else None
+    return declared.type if declared is not None and declared.type != "uri_folder" else source
 
 
 def _outputs(scope: _Scope, declared: dict[str, OutputValue]) -> tuple[dict[str, NodeOutput], tuple[Unresolved, ...]]:

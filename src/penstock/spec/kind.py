@@ -5,10 +5,12 @@ The file names of Azure's schemas are those below https://azuremlschemas.azureed
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from penstock.spec.source import Mapping, Node
+from penstock.spec.source import Mapping, Node, Scalar, Sequence
 
 Family = Literal[
     "job",
@@ -81,6 +83,7 @@ _COMPUTES = ("amlcompute", "computeinstance", "kubernetes", "virtualmachine", "s
 _DATASTORES = ("azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake")
 _DATA = ("uri_file", "uri_folder", "mltable")
 _MODELS = ("mlflow_model", "custom_model", "triton_model")
+_DEPLOYMENT_KEYS = {"model", "environment", "code_configuration", "component", "job_definition", "instance_type"}
 _NODE_KEYS = ("component", "command", "trial", "task", "code", "entry")
 
 
@@ -90,20 +93,32 @@ def kind_of(root: Node | None) -> Kind | None:
         return None
     schema = root.text("$schema")
     if schema is not None:
-        name = schema.rsplit("/", 1)[-1].lower().removesuffix(".json").removesuffix(".schema")
-        if name in SCHEMAS:
+        name = _schema_name(schema)
+        if name in SCHEMAS and "/promptflow/" not in schema:
             return SCHEMAS[name]
         if "azuremlschemas" not in schema:
             return None
     return _by_shape(root, set(root.entries), (root.text("type") or "").lower())
 
 
+def close_schema(root: Mapping) -> str | None:
+    """`Did you mean ...?`, if the `$schema` is nearly one of `SCHEMAS`; Azure ML has others than those."""
+    schema = root.text("$schema") or ""
+    name = _schema_name(schema)
+    close = difflib.get_close_matches(name, SCHEMAS, n=1, cutoff=0.9) if "azuremlschemas" in schema else []
+    return f"Did you mean '{close[0]}'?" if close else None
+
+
+def _schema_name(schema: str) -> str:
+    return schema.rsplit("/", 1)[-1].lower().removesuffix(".json").removesuffix(".schema")
+
+
 def _by_shape(root: Mapping, keys: set[str], kind: str) -> Kind | None:
     if "jobs" in keys or kind == "pipeline":
-        return _pipeline(root, keys)
+        return _pipeline(root, keys, kind)
     for family, is_one in (
         ("schedule", "trigger" in keys and keys & {"create_job", "create_monitor"}),
-        ("deployment", "endpoint_name" in keys),
+        ("deployment", {"name", "endpoint_name"} <= keys and keys & _DEPLOYMENT_KEYS),
         ("endpoint", "auth_mode" in keys and "command" not in keys),
         ("compute", kind in _COMPUTES and "name" in keys),
         ("datastore", kind in _DATASTORES and "name" in keys),
@@ -137,11 +152,11 @@ def _deployment(keys: set[str], kind: str) -> str:
 
 def _runnable(root: Mapping, keys: set[str], kind: str) -> Kind | None:
     """A single job or a component, or an environment."""
-    if "trial" in keys and "search_space" in keys:
+    if {"trial", "search_space"} <= keys and (kind == "sweep" or _speaks_of_azure(root)):
         return Kind("job", "sweep")
-    if "command" in keys and keys & {"environment", "code"}:
+    if "command" in keys and keys & {"environment", "code"} and (kind == "command" or _speaks_of_azure(root)):
         return Kind("component" if _declares_ports(root, keys) else "job", "command")
-    if kind in ("spark", "parallel") and keys & {"entry", "task"}:
+    if kind in ("spark", "parallel") and isinstance(root.get("entry" if kind == "spark" else "task"), Mapping):
         return Kind("component" if _declares_ports(root, keys) else "job", kind)
     if (
         "name" in keys
@@ -150,6 +165,28 @@ def _runnable(root: Mapping, keys: set[str], kind: str) -> Kind | None:
     ):
         return Kind("environment", "") if keys <= _ENVIRONMENT_KEYS else None
     return None
+
+
+_AZURE = re.compile(r"(azureml:|file:).|.*\$\{\{\s*(parent|inputs|outputs|search_space)\.", re.DOTALL)
+
+
+def _speaks_of_azure(root: Mapping) -> bool:
+    """Whether something in it is of Azure ML alone: a reference, an expression, an environment of its form."""
+    environment = root.mapping("environment")
+    if environment is not None and set(environment.entries) & {"image", "conda_file", "build"}:
+        return True
+    todo: list[Node] = [root]
+    seen: set[int] = set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Scalar) and isinstance(node.value, str) and _AZURE.match(node.value):
+            return True
+        todo += [entry.value for entry in node] if isinstance(node, Mapping) else ()
+        todo += node.items if isinstance(node, Sequence) else ()
+    return False
 
 
 _ENVIRONMENT_KEYS = {
@@ -168,16 +205,28 @@ _ENVIRONMENT_KEYS = {
 }
 
 
-def _pipeline(root: Mapping, keys: set[str]) -> Kind | None:
+_PIPELINE_KEYS = {"type", "name", "display_name", "description", "tags", "properties", "experiment_name", "identity"}
+_PIPELINE_KEYS |= {"$schema", "compute", "settings", "inputs", "outputs", "services", "component", "version"}
+
+
+def _pipeline(root: Mapping, keys: set[str], kind: str) -> Kind | None:
+    """With `type: pipeline`, or without if all of it looks like one and something is of Azure ML alone."""
     jobs = root.mapping("jobs")
     if jobs is None:
-        return Kind("job", "pipeline") if (root.text("type") or "").lower() == "pipeline" else None
+        return Kind("job", "pipeline") if kind == "pipeline" and ("jobs" in keys or keys <= _PIPELINE_KEYS) else None
     nodes = [entry.value for entry in jobs]
-    if not all(isinstance(node, Mapping) and set(node.entries) & {*_NODE_KEYS, "type"} for node in nodes):
-        return None
     if any(isinstance(node, Mapping) and set(node.entries) & {"runs-on", "steps", "uses"} for node in nodes):
         return None
+    all_nodes = all(isinstance(node, Mapping) and set(node.entries) & {*_NODE_KEYS, "type"} for node in nodes)
+    if kind != "pipeline" and not (all_nodes and (_speaks_of_azure(root) or _names_files(nodes))):
+        return None
     return Kind("component" if _declares_ports(root, keys) else "job", "pipeline")
+
+
+def _names_files(nodes: list[Node]) -> bool:
+    """Whether a node names the YAML file of its component."""
+    named = [node.text("component") or node.text("trial") or "" for node in nodes if isinstance(node, Mapping)]
+    return any(name.endswith((".yml", ".yaml")) for name in named)
 
 
 def _declares_ports(root: Mapping, keys: set[str]) -> bool:

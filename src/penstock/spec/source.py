@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -19,6 +19,7 @@ from penstock.spec.place import Place
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
+_COLLECTIONS = {None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "set", "omap", "pairs"))}
 _MAX_DEPTH = 100
 _MAX_ALIASED = 200_000
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -98,11 +99,17 @@ def plain(node: Node | None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file. `root` is None when it could not be parsed; `findings` says why, and names duplicate keys."""
+    """A parsed file. `root` is None when it could not be parsed; `findings` says why, and names duplicate keys.
+
+    `several`: the documents of a file that holds more than one; `tagged`: it is YAML with tags of another tool.
+    Azure's client reads neither.
+    """
 
     file: str
     root: Node | None
     findings: tuple[Finding, ...]
+    several: tuple[Node, ...] = ()
+    tagged: bool = False
 
 
 def parse(data: bytes | str, file: str) -> Document:
@@ -114,17 +121,23 @@ def parse(data: bytes | str, file: str) -> Document:
         return _broken(file, place, "is not UTF-8 text", "Save it as UTF-8.")
     composer = _Composer(file)
     try:
-        root = composer.compose(text)
-    except yaml.MarkedYAMLError as error:
-        return _malformed(error, text, file)
-    except yaml.reader.ReaderError as error:
+        roots = composer.compose(text)
+    except yaml.YAMLError as error:
+        return _unreadable(error, text, file)
+    if composer.second is not None:
+        what = "holds several documents, the second of which begins here; Azure's client reads files of one"
+        several = _broken(file, composer.second, what, "Give each document a file of its own.")
+        return replace(several, several=tuple(roots))
+    return Document(file, roots[0], tuple(composer.findings)) if roots else _broken(file, Place(file), "is empty")
+
+
+def _unreadable(error: yaml.YAMLError, text: str, file: str) -> Document:
+    if isinstance(error, yaml.MarkedYAMLError):
+        return replace(_malformed(error, text, file), tagged=isinstance(error, yaml.constructor.ConstructorError))
+    if isinstance(error, yaml.reader.ReaderError):
         before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "replace")
         return _broken(file, _place_after(before, file), f"holds a character that YAML does not allow: {error.reason}")
-    except yaml.YAMLError as error:
-        return _broken(file, Place(file), f"is not YAML: {' '.join(str(error).split())}")
-    if root is None:
-        return _broken(file, Place(file), "is empty")
-    return Document(file, root, tuple(composer.findings))
+    return _broken(file, Place(file), f"is not YAML: {' '.join(str(error).split())}")
 
 
 def _malformed(error: yaml.MarkedYAMLError, text: str, file: str) -> Document:
@@ -147,9 +160,9 @@ def _broken(file: str, place: Place, what: str, fix: str = "") -> Document:
     return Document(file, None, (Finding("PS001", "error", f"the file {what}.", place, fix),))
 
 
-def _error(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+def _error(problem: str, event: yaml.Event, kind: type[yaml.MarkedYAMLError] = yaml.MarkedYAMLError) -> yaml.YAMLError:
     mark: Any = event.start_mark
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+    return kind(problem=problem, problem_mark=mark)
 
 
 @dataclass(slots=True)
@@ -178,10 +191,11 @@ class _Composer:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._aliased = 0
         self._open: list[_Open] = []
-        self._root: Node | None = None
+        self._roots: list[Node] = []
+        self.second: Place | None = None
 
-    def compose(self, text: str) -> Node | None:
-        """The only document of `text`, None if there is nothing in it. Raises yaml.YAMLError."""
+    def compose(self, text: str) -> list[Node]:
+        """The documents of `text`; where the second begins is in `second`. Raises yaml.YAMLError."""
         loader = _Loader(text)
         documents = 0
         try:
@@ -189,12 +203,13 @@ class _Composer:
                 event = loader.get_event()
                 if isinstance(event, yaml.DocumentStartEvent):
                     documents += 1
-                    if documents > 1:
-                        raise _error("a second document begins here", event)
+                    self._anchors.clear()
+                    if documents == 2:
+                        self.second = self._place(event.start_mark)
                 self._take(event, loader)
         finally:
             loader.dispose()
-        return self._root
+        return self._roots
 
     def _place(self, mark: Any) -> Place:
         return Place(self.file, mark.line + 1, mark.column + 1)
@@ -211,6 +226,9 @@ class _Composer:
                 raise _error(f"its aliases stand for more than {_MAX_ALIASED} values", event)
             self._add(node, None, size)
         elif isinstance(event, yaml.CollectionStartEvent):
+            if event.tag not in _COLLECTIONS:
+                problem = f"could not determine a constructor for the tag '{event.tag}'"
+                raise _error(problem, event, yaml.constructor.ConstructorError)
             if len(self._open) >= _MAX_DEPTH:
                 raise _error(f"it is nested more than {_MAX_DEPTH} levels deep", event)
             is_mapping = isinstance(event, yaml.MappingStartEvent)
@@ -227,7 +245,7 @@ class _Composer:
             self._open[-1].children.append(node)
             self._open[-1].size += size
         else:
-            self._root = node
+            self._roots.append(node)
 
     def _scalar(self, event: yaml.ScalarEvent, loader: Any) -> Scalar:
         tag = event.tag

@@ -57,7 +57,11 @@ _PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @rule("PS304", "A port name that is no identifier")
 def odd_port_name(subject: Subject) -> Iterator[Told]:
+    single = subject.kind.family == "job" and subject.kind.type != "pipeline"  # its inputs are those of no component
+    inline = {id(node.job.inline) for node in subject.nodes()} if single else set()
     for component in subject.components():
+        if id(component) in inline:
+            continue
         for kind, ports in (("input", component.inputs), ("output", component.outputs)):
             for port in ports.values():
                 if not all(_PORT_NAME.fullmatch(part) for part in port.name.split(".")):
@@ -66,12 +70,13 @@ def odd_port_name(subject: Subject) -> Iterator[Told]:
 
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_TOKEN = re.compile(r"\$[({]|#\{|\{\{|__\w+__")  # what a CI system puts a value for: $(Build.BuildId)
 
 
 @rule("PS306", "A version that Azure does not take")
 def odd_version(subject: Subject) -> Iterator[Told]:
     for version in _versions(subject):
-        if not _VERSION.fullmatch(scalar_text(version)):
+        if not _VERSION.fullmatch(scalar_text(version)) and not _TOKEN.search(scalar_text(version)):
             fix = "Use letters, digits, dots, dashes and underscores, as in 1.0.0."
             yield Told(f"'{scalar_text(version)}' cannot be a version.", version.place, fix)
 
@@ -79,7 +84,7 @@ def odd_version(subject: Subject) -> Iterator[Told]:
 @rule("PS307", "A version that YAML reads as a number", "warning")
 def number_version(subject: Subject) -> Iterator[Told]:
     for version in _versions(subject):
-        if isinstance(version.value, float):
+        if not isinstance(version.value, str) and str(version.value) != version.text:
             message = f"the version {version.text} is a number to YAML: Azure gets '{version.value}'."
             yield Told(message, version.place, f"Put it in quotes: '{version.text}'.")
 

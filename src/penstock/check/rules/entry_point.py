@@ -38,8 +38,10 @@ def no_script(subject: Subject) -> Iterator[Told]:
 
 
 def _may_be_made(begun: Started) -> bool:
-    """Whether a program that the command starts earlier could write the script."""
+    """Whether the command, or a program that it starts earlier, could write the script."""
     name = posixpath.basename(begun.run.script)
+    if name in begun.program.written:
+        return True
     for earlier in started_before(begun):
         module = begun.snapshot.code.module(earlier, main=True)
         if module is None or isinstance(module, NotPython) or name in module.text:

@@ -79,13 +79,22 @@ def moving_reference(subject: Subject) -> Iterator[Told]:
         if text.endswith(("@latest", "/labels/latest")):
             fix = "Name the version that was tested."
             yield Told(f"the {kind} '{text}' is another one as soon as somebody registers a version.", node.place, fix)
-        elif text.startswith(CURATED) and ":" not in text.removeprefix("azureml:") and "@" not in text:
-            yield Told(f"the environment '{text}' has no version: Azure takes the newest.", node.place, "Name one.")
+        elif _is_open(text):
+            yield Told(f"the {kind} '{text}' has no version: Azure takes the newest.", node.place, "Name one.")
     for environment in environments(subject):
         image = environment.source.get("image")
         if isinstance(image, Scalar) and isinstance(image.value, str) and _moves(image.value):
             fix = "Name a tag that stays, or the digest (@sha256:...)."
             yield Told(f"the image '{image.value}' is whatever its tag 'latest' means that day.", image.place, fix)
+
+
+_OF_REGISTRY = re.compile(r"azureml://registries/[^/]+/components/[^/]+")
+
+
+def _is_open(text: str) -> bool:
+    """Whether a reference that needs no version has none."""
+    curated = text.startswith(CURATED) and ":" not in text.removeprefix("azureml:") and "@" not in text
+    return curated or _OF_REGISTRY.fullmatch(text) is not None
 
 
 def _moves(image: str) -> bool:

@@ -29,7 +29,9 @@ def no_code(subject: Subject) -> Iterator[Told]:
 def no_include(subject: Subject) -> Iterator[Told]:
     for component in subject.commands():
         for include in component.code.includes:
-            if not _exists(subject, component.folder / str(include.value)):
+            path = component.folder / str(include.value)
+            zipped = path.suffix == ".zip" and subject.files.is_dir(path.with_suffix(""))  # the client packs the folder
+            if not _exists(subject, path) and not zipped:
                 message = f"{component.name}: the additional include '{include.value}' does not exist."
                 yield Told(message, include.place)
 
@@ -38,12 +40,18 @@ def no_include(subject: Subject) -> Iterator[Told]:
 def no_data(subject: Subject) -> Iterator[Told]:
     for node in subject.nodes():
         for name, value in node.inputs.items():
-            if isinstance(value, Data) and value.is_local and not _exists(subject, value.path):
+            if isinstance(value, Data) and _is_path(value) and not _exists(subject, value.path):
                 yield Told(
                     f"'{node.name}': the data '{value.uri}' of '{name}' does not exist.",
                     value.place,
                     _elsewhere(subject, value),
                 )
+
+
+def _is_path(data: Data) -> bool:
+    """Whether it can only be a path: in a relative one `:` and `@` make the name of an asset, or runs:/ID/PATH."""
+    text = data.uri.removeprefix("file://")
+    return data.is_local and "${{" not in text and (text.startswith("/") or not {":", "@"} & set(text))
 
 
 def _elsewhere(subject: Subject, data: Data) -> str:

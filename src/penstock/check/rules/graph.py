@@ -67,6 +67,21 @@ def unbound_output(subject: Subject) -> Iterator[Told]:
         yield Told(message, output.place, f"Bind an output of a node to it: ${{{{parent.outputs.{output.name}}}}}.")
 
 
+_ENDS = re.compile(r"\$\{\{parent\.inputs\..*\}\}", re.DOTALL)
+_TRANSLATED = (*COMMAND_TYPES, "parallel", "spark")
+
+
+@rule("PS113", "A text that begins and ends with an expression, in an inline node", azure_only=True)
+def two_ends(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for value in node.job.inputs.values() if node.job.inline is not None and node.job.type in _TRANSLATED else ():
+            template = value.template if not value.is_data else None
+            if template is not None and len(list(template.references())) > 1 and _ENDS.fullmatch(template.text):
+                message = f"'{node.name}': Azure's client takes '{template.text}' for one expression and refuses it."
+                fix = "Write the component in a file, or give each expression to an input of its own."
+                yield Told(message, value.value_place, fix)
+
+
 _NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -115,7 +130,7 @@ def unused_input(subject: Subject) -> Iterator[Told]:
     graph = subject.graph
     if graph is None or graph.broken or subject.kind.type != "pipeline":
         return
-    text = "\n".join(_texts(graph.job.source.get("jobs")))
+    text = "\n".join(_texts(graph.job.source))
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})
     for name, port in ports.items():
         if not re.search(rf"parent\.inputs\.{re.escape(name)}\b", text):

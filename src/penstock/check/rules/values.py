@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.graph.literals import coerce
-from penstock.graph.model import Data, Invalid, Literal, Missing, NodeOutput
+from penstock.graph.model import Composite, Data, GraphNode, Invalid, Literal, Missing, NodeOutput
 from penstock.spec.finding import did_you_mean
-from penstock.spec.model import InputPort
+from penstock.spec.model import DATA_TYPES, InputPort
 
 _WITH_ARTICLE = {"string": "a string", "number": "a number", "integer": "an integer", "boolean": "a boolean"}
 
@@ -70,16 +70,33 @@ def wrong_kind(subject: Subject) -> Iterator[Told]:
             elif isinstance(value, Literal) and not port.is_literal:
                 fix = f"Give the pipeline's input as an object: {{type: {port.type}, path: ./data}}."
                 yield Told(f"'{node.name}': '{name}' takes data ({port.type}), not a plain value.", value.place, fix)
-            elif isinstance(value, Data | NodeOutput) and _mismatch(port, value.type):
+            elif isinstance(value, NodeOutput) and _job_says(node, name) is None and _mismatch(port, value.type):
                 message = f"'{node.name}': '{name}' takes {port.type}, but what it is given is {value.type}."
                 yield Told(message, value.place)
+
+
+@rule("PS209", "Data of another type than the component declares", "warning")
+def other_type(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        for name, value in node.inputs.items():
+            port = node.component.inputs[name]
+            given = _job_says(node, name) or (value.type if isinstance(value, Data) else port.type)
+            if isinstance(value, Data | NodeOutput) and not port.is_literal and _mismatch(port, given):
+                message = f"'{node.name}': {node.component.name} declares '{name}' as {port.type}, the job as {given}."
+                yield Told(message, value.place, "What the job says counts; the script must be able to read it.")
+
+
+def _job_says(node: GraphNode | Composite, name: str) -> str | None:
+    """The type that a node itself gives to an input: Azure takes it instead of the component's."""
+    value = node.job.inputs.get(name)
+    return value.type if value is not None else None
 
 
 def _mismatch(port: InputPort, given: str) -> bool:
     """Whether data of the type `given` cannot be what `port` reads (files and folders are not told apart)."""
     plain = {"uri_file", "uri_folder"}
     models_as_folders = {"mlflow_model", "custom_model", "triton_model"}
-    if port.type == given or {port.type, given} <= plain:
+    if port.type == given or {port.type, given} <= plain or not {port.type, given} <= set(DATA_TYPES):
         return False
     return not (port.type == "uri_folder" and given in models_as_folders | {"mltable"})
 
