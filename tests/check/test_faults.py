@@ -62,23 +62,32 @@ def with_secrets(text: str) -> str:
     return text
 
 
-def azure_says(folder: Path, changed: str | None = None) -> str:
-    """The client's first complaint about a job, else about the changed file; or nothing.
+def azure_says(folder: Path, changed: str) -> str:
+    """The client's first complaint, or nothing: what `az ml ... create` would say before it uploads anything.
 
-    It is what `az ml ... create` would say before it uploads anything, with whichever of the files it is called.
+    It is called with the changed file, and with all that may use it: the job first.
     """
-    for path in sorted(yaml_files(folder), key=lambda path: path.name != "job.yml"):
+    paths = sorted(yaml_files(folder), key=lambda path: path.name != "job.yml")
+    if kind_of_file(folder / changed) not in (None, "component", "environment"):
+        paths = [folder / changed]
+    for path in paths:
+        if path.name != changed and kind_of_file(path) in (None, "component"):
+            continue
         try:
             content = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             return f"{type(error).__name__}: {error}"
         found = read_subject(path, Disk())
-        if not isinstance(found, Subject) or (found.kind.family == "component" and changed not in (path.name, None)):
-            continue
-        said = refusal(path, found.kind, content) or scoring(path, found.kind)
+        said = refusal(path, found.kind, content) or scoring(path, found.kind) if isinstance(found, Subject) else ""
         if said:
             return said
     return ""
+
+
+def kind_of_file(path: Path) -> str | None:
+    """The family of what the file describes; None if it is not Azure ML's."""
+    found = read_subject(path, Disk()) if path.suffix == ".yml" else None
+    return found.kind.family if isinstance(found, Subject) else None
 
 
 def scoring(path: Path, kind: Kind) -> str:
@@ -120,7 +129,7 @@ def told(fault: dict[str, Any], folder: Path, findings: tuple[Finding, ...]) -> 
 @pytest.mark.parametrize("good", sorted(FILES))
 def test_the_whole_is_good_before(good: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(HERE / good, tmp_path / good))
-    assert azure_says(folder) == ""
+    assert [azure_says(folder, path.name) for path in yaml_files(folder)] == [""] * len(list(yaml_files(folder)))
     assert [str(finding) for finding in penstock_says(folder)] == []
 
 

@@ -64,7 +64,7 @@ def _conf_problem(conf: dict[str, Node]) -> tuple[str, str] | None:
     if missing:
         return f"conf lacks {', '.join(missing)}", ""
     if not dynamic:
-        unfit = next((key for key in (_LEAST, _MOST) if key in conf), None)
+        unfit = next((key for key in (_LEAST, _MOST) if key in conf and _number(conf[key]) != 0), None)
         return (f"{unfit} is for {_DYNAMIC}: true, which conf does not say", unfit) if unfit else None
     least, most, instances = (_number(conf.get(key)) for key in (_LEAST, _MOST, _INSTANCES))
     if least is None or most is None:
