@@ -233,3 +233,55 @@ def test_many_runs_at_once_in_a_fresh_workspace(tmp_path: Path, start: Callable[
     assert len({result["run"] for result in results}) == 6
     ids = {(Path(result["nodes"][0]["outputs"]["out"]) / "id").read_text() for result in results}
     assert len(ids) == 6
+
+
+WARM = """
+import numpy, os, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+if os.fork() == 0:
+    os.setsid()
+    (folder / "escaped").write_text(str(os.getpid()))
+    time.sleep(1000)
+(folder / "step").write_text(str(os.getpid()))
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def warm_job(folder: Path, seconds: str) -> Path:
+    """Two steps that import a large library, forked without an exec."""
+    (folder / "src").mkdir()
+    (folder / "src" / "step.py").write_text(WARM)
+    job = write_job(folder, {"a": f"python step.py {folder} {seconds}", "b": "python step.py"}, {"b": "a"})
+    job.write_text(job.read_text().replace("    environment:", "    code: ./src\n    environment:"))
+    return job
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_warm_steps_do_not_outlive_the_run(tmp_path: Path, start: Callable[..., Any], number: int) -> None:
+    process = start(warm_job(tmp_path, "1000"))
+    family = pids(tmp_path, ["step", "escaped"])
+    zygote = psutil.Process(family[0]).parent()
+    assert zygote is not None
+    assert "zygote.py" in " ".join(zygote.cmdline())
+    process.send_signal(number)
+    process.communicate(timeout=DEADLINE_S)
+    wait_for(lambda: all(gone(pid) for pid in [*family, zygote.pid]))
+
+
+def test_a_fork_of_a_warm_step_ends_with_the_run(tmp_path: Path, start: Callable[..., Any]) -> None:
+    process = start(warm_job(tmp_path, "0.1"))
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1, "b is called without arguments"
+    assert gone(int((tmp_path / "escaped").read_text()))
+
+
+def test_a_cancelled_step_that_was_not_forked_yet_never_starts(tmp_path: Path, start: Callable[..., Any]) -> None:
+    job = warm_job(tmp_path, "1000")
+    (tmp_path / "src" / "step.py").write_text("import great_expectations, sklearn.ensemble\n" + WARM)
+    process = start(job)
+    wait_for(lambda: "started" in process.stderr.readline())
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert not (tmp_path / "step").exists()

@@ -31,6 +31,7 @@ class _Options:
     force: bool
     only: str | None
     inputs_from: str | None
+    warm: bool
 
 
 @click.command()
@@ -56,6 +57,7 @@ class _Options:
 )
 @click.option("--only", metavar="NODE", help="Run this node alone, on what the others made in the run --inputs-from.")
 @click.option("--inputs-from", metavar="RUN", help="The run whose outputs --only takes: its name, or last.")
+@click.option("--no-warm", is_flag=True, help="Start every step as a fresh process, not from one that has imported.")
 @click.option("--force", is_flag=True, help="Run every node, also those whose outputs are there from an earlier run.")
 @click.option(
     "--retries",
@@ -82,6 +84,7 @@ def command(
     only: str | None,
     inputs_from: str | None,
     force: bool,
+    no_warm: bool,
     retries: int,
     form: str,
 ) -> None:
@@ -101,7 +104,11 @@ def command(
     try:
         plan, warnings = load_plan(job, overrides, disk)
         result, metrics = _execute(
-            plan, warnings, disk, workspace_folder(job, workspace), _Options(jobs, retries, force, only, inputs_from)
+            plan,
+            warnings,
+            disk,
+            workspace_folder(job, workspace),
+            _Options(jobs, retries, force, only, inputs_from, not no_warm),
         )
     except PenstockError as error:
         if form == "json":
@@ -141,6 +148,7 @@ def _execute(
     from penstock.run.process import LocalProcesses, find_bash
     from penstock.run.reuse import Reuse
     from penstock.run.runner import Context, Runner
+    from penstock.run.warm import Imports, WarmProcesses
     from penstock.store.cache import Cache
     from penstock.store.digests import Digests
     from penstock.store.host import host_interpreter
@@ -168,7 +176,10 @@ def _execute(
             tracking.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
 
     with held(folder) as lock, adopting(folder.name), Keeper(folder.name, killed, [lock]) as keeper:
-        executor = LocalProcesses(bash, keeper)
+        imports = Imports(disk)
+        executor: LocalProcesses | WarmProcesses = LocalProcesses(bash, keeper)
+        if options.warm:
+            executor = WarmProcesses(executor, keeper, lambda: [imports.of(planned.node) for planned in plan.nodes])
         with reporting() as reporter:
             for message in (*map(str, warnings), *elsewhere(plan.graph)):
                 reporter.told(message)
@@ -178,8 +189,11 @@ def _execute(
             reuse = Reuse(
                 folder, disk, digests, Cache(workspace, digests), host_interpreter(), force, options.only, source
             )
-            context = Context(folder, disk, executor, reporter, variables, options.jobs, reuse, options.retries)
+            context = Context(
+                folder, disk, executor, reporter, variables, options.jobs, reuse, imports.of, options.retries
+            )
             result = Runner(plan, context).run()
+        executor.close()
     digests.close()
     if not tracked:
         return result, {}

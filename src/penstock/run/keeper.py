@@ -27,7 +27,7 @@ class Keeper:
     """
 
     def __init__(self, run: str, aftermath: Callable[[], None], held: Collection[int] = ()) -> None:
-        self._run = run
+        self.run = run
         self._aftermath = aftermath
         self._held = held
 
@@ -73,7 +73,7 @@ class Keeper:
                 if line == _GOODBYE:
                     return
                 (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
-        end_all_of(self._run, groups)
+        end_all_of(self.run, groups)
         self._aftermath()
 
     def _let_go(self, read: int) -> None:

@@ -24,6 +24,8 @@ def _command(step: Step) -> Handle:
         folder=step.attempt.working_folder,
         environment=steps.environment(step.node, step.run, step.tracking),
         log=step.attempt.log,
+        imports=step.imports(step.node),
+        own_variables=bool(steps.own_variables(step.node)),
     )
     return step.executor.start(spec)
 

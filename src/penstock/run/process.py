@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,12 +19,18 @@ from penstock.run.keeper import Keeper
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A command line for bash, with its working folder, environment and log file."""
+    """A command line for bash, with its working folder, environment and log file.
+
+    `imports` are the modules of large libraries that it will import; `own_variables`: whether the definition sets
+    variables, which a library may read when it is imported.
+    """
 
     command: str
     folder: Path
     environment: Mapping[str, str]
     log: Path
+    imports: tuple[str, ...] = ()
+    own_variables: bool = False
 
 
 class Handle(Protocol):
@@ -43,6 +50,11 @@ class Executor(Protocol):
 
     def start(self, spec: ProcessSpec) -> Handle:
         """Start the command. Raises OSError if it cannot be started."""
+        ...
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """What becomes readable when something has happened that no signal tells."""
         ...
 
 
@@ -74,6 +86,13 @@ class LocalProcesses:
             )
         self._keeper.watch(process.pid)
         return _LocalProcess(process, self._keeper)
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is left of the steps that have ended."""
 
 
 class _LocalProcess:

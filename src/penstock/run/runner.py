@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.process import Executor, Handle
@@ -36,6 +37,7 @@ class Context:
     tracking: Mapping[str, Mapping[str, str]]
     jobs: int
     reuse: Reuse
+    imports: Callable[[GraphNode], tuple[str, ...]]
     retries: int = 0
     grace_s: float = GRACE_S
 
@@ -100,7 +102,7 @@ class Runner:
             while self.waiting or self.running:
                 self._start_ready()
                 if self.running:
-                    wakeups.wait(self._until_next_due())
+                    wakeups.wait(self._until_next_due(), self.context.executor.sockets)
                 if wakeups.interrupts:
                     self._cancel(again=wakeups.interrupts > 1)
                 self._take_in_ended()
@@ -133,6 +135,7 @@ class Runner:
             tracking=context.tracking.get(node.name, {}),
             files=context.files,
             executor=context.executor,
+            imports=context.imports,
             reporter=context.reporter,
         )
         unwritten = unwritten_inputs(node, context.folder)

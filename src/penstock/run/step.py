@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Step:
     Attributes:
         run: the run's folder; `shell` is the same by a path that needs no quotes.
         number: of the attempt, from 1.
+        imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
     """
 
@@ -37,6 +38,7 @@ class Step:
     tracking: Mapping[str, str]
     files: Files
     executor: Executor
+    imports: Callable[[GraphNode], tuple[str, ...]]
     reporter: Reporter
 
     @property
@@ -94,8 +96,12 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) ->
         "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
-    own = {**_component(node).environment_variables, **node.job.environment_variables}
-    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own}
+    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own_variables(node)}
+
+
+def own_variables(node: GraphNode) -> dict[str, str]:
+    """The environment variables that the definition sets."""
+    return {**_component(node).environment_variables, **node.job.environment_variables}
 
 
 def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -43,9 +44,10 @@ class Wakeups:
         if number != signal.SIGCHLD:
             self.interrupts += 1
 
-    def wait(self, timeout: float | None) -> None:
-        """Return when a signal has come (also one from before the call) or after `timeout` seconds."""
-        select.select([self._read], [], [], timeout)
+    def wait(self, timeout: float | None, sockets: tuple[socket.socket, ...] = ()) -> None:
+        """Return when a signal has come (also one from before the call), a socket can be read, or after `timeout` s."""
+        watched: list[Any] = [self._read, *sockets]
+        select.select(watched, [], [], timeout)
         while True:
             try:
                 if not os.read(self._read, 4096):
