@@ -33,7 +33,7 @@ name: hello
 version: 1.0.0
 environment: azureml:training:1
 command: echo ${{inputs.nothing}}
-"""  # PS302 at 6:10
+"""  # PS302 at 6:18
 
 
 def make(root: Path, files: dict[str, str | bytes]) -> None:
@@ -180,7 +180,7 @@ def test_a_folder_is_searched_for_what_is_azure_s(tmp_path: Path, check: Check) 
             "notes.txt": BAD,
         },
     )
-    expected = ["components/hello.yaml:6:10 error PS302", "jobs/job.yml:5:3 error PS107"]
+    expected = ["components/hello.yaml:6:18 error PS302", "jobs/job.yml:5:3 error PS107"]
     assert check() == (2, expected)
     assert check(".") == (2, expected)
     assert check("jobs", "components/hello.yaml") == (2, expected)
@@ -191,7 +191,7 @@ def test_a_component_that_several_jobs_use_is_told_of_once(tmp_path: Path, check
     node = "    type: command\n    component: ../components/hello.yml\n"
     job = PIPELINE + SETTINGS + "jobs:\n  a:\n" + node + "  b:\n" + node
     make(tmp_path, {"jobs/one.yml": job, "jobs/two.yml": job, "components/hello.yml": COMPONENT})
-    expected = (2, ["components/hello.yml:6:10 error PS302"])
+    expected = (2, ["components/hello.yml:6:18 error PS302"])
     assert check() == expected
     assert check("jobs") == expected
     assert len(check(str(tmp_path / "jobs"), "components")[1]) == 1

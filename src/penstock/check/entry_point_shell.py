@@ -19,12 +19,14 @@ class Word:
         quoted: whether all references stand in quotes; the value of another one may become several words, or none.
         optional: the references of the `$[[ ]]` that the word begins in, without which it is not there.
         unknown: whether it holds what only bash knows: a variable, a pattern.
+        blank: whether it begins with a blank behind a backslash.
     """
 
     parts: tuple[str | Reference, ...]
     quoted: bool = True
     optional: tuple[Reference, ...] = ()
     unknown: bool = False
+    blank: bool = False
 
     @property
     def text(self) -> str | None:
@@ -69,12 +71,14 @@ class Program:
     """What a command does.
 
     `plain`: apart from the runs nothing that could bring files, packages or variables, but for the files `written`
-    (their names, without folders; None for one that is not known).
+    (their names, without folders; None for one that is not known). `stray`: flags that no program gets, since a line
+    begins with them, or that a backslash before a blank makes a word with that blank.
     """
 
     runs: tuple[Run, ...]
     plain: bool
     written: frozenset[str | None] = frozenset()
+    stray: tuple[str, ...] = ()
 
 
 class _Unsure(Exception):  # noqa: N818 - not an error: the command is beyond what is read here
@@ -109,8 +113,11 @@ def _file_name(word: Word) -> str | None:
 def _program(commands: list[list[Word]], written: frozenset[str | None]) -> Program:
     runs: list[Run] = []
     plain, folder = True, "."
+    stray = [word.head for words in commands for word in words if word.blank and word.head[1:].startswith("-")]
     for words in commands:
         rest = words
+        if words and words[0].head.startswith("-"):
+            stray.append(words[0].head)
         while rest and _ASSIGNMENT.match(rest[0].head):
             plain = plain and not rest[0].head.startswith(("PYTHONPATH", "PATH"))
             rest = rest[1:]
@@ -129,7 +136,7 @@ def _program(commands: list[list[Word]], written: frozenset[str | None]) -> Prog
             plain = plain and not any(word.head.startswith(("PYTHONPATH", "PATH")) for word in rest)
         elif first and first not in _HARMLESS:
             plain = False
-    return Program(tuple(runs), plain, written)
+    return Program(tuple(runs), plain, written, tuple(stray))
 
 
 def _changed(folder: str, words: list[Word]) -> str:
@@ -183,6 +190,7 @@ class _Open:
     quoted: bool = True
     optional: tuple[Reference, ...] = ()
     unknown: bool = False
+    blank: bool = False
 
     def add(self, part: str | Reference, *, optional: tuple[Reference, ...]) -> None:
         self.begin(optional=optional)
@@ -196,7 +204,7 @@ class _Open:
             self.begun, self.optional = True, optional
 
     def word(self) -> Word:
-        return Word(tuple(self.parts), self.quoted, self.optional, self.unknown)
+        return Word(tuple(self.parts), self.quoted, self.optional, self.unknown, self.blank)
 
 
 class _Splitter:
@@ -292,6 +300,7 @@ class _Splitter:
         self.at += 1
         if following != "\n":
             self.open.bare = False
+            self.open.blank = following == " " and not self.open.begun
             self.open.add(following, optional=optional)
 
     def _dollar(self, *, optional: tuple[Reference, ...]) -> None:

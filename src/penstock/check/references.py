@@ -33,6 +33,7 @@ _URIS = {
     "subscriptions": "azureml://subscriptions/ID/resourcegroups/GROUP/workspaces/NAME/datastores/NAME/paths/PATH",
 }
 _OTHER_URIS = ("locations", "resourcegroups", "resourceGroups", "models", "data", "feeds", "artifacts", "environments")
+_TYPES = ("environments", "components", "models", "data", "codes")
 _ALL_URIS = (*_URIS, *_OTHER_URIS, "components", "virtualclusters", "virtualClusters", "codes", "workspaces")
 
 
@@ -42,7 +43,7 @@ def problem_of(text: str, kind: ReferenceKind) -> Problem | None:
         return None
     rest = text.removeprefix(PREFIX)
     if rest.startswith("//"):
-        return _uri(text, rest.removeprefix("//"))
+        return _uri(rest.removeprefix("//"))
     if rest.startswith("/"):
         if re.match(r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[^/]+/.+", rest):
             return None
@@ -78,7 +79,7 @@ def _example(kind: ReferenceKind) -> str:
     return "azureml:NAME" if kind == "compute" else "azureml:NAME:VERSION or azureml:NAME@LABEL"
 
 
-def _uri(text: str, rest: str) -> Problem | None:
+def _uri(rest: str) -> Problem | None:
     parts = rest.split("/")
     first = parts[0]
     if first not in _URIS:
@@ -90,8 +91,10 @@ def _uri(text: str, rest: str) -> Problem | None:
     good = {"datastores": _datastore, "jobs": _job, "registries": _registry, "subscriptions": _subscription}[first]
     if good(parts) and not re.search(r"\s", "/".join(parts[:4])):
         return None
-    close = difflib.get_close_matches(text, [_URIS[first]], n=1, cutoff=0.0)
-    return Problem("uri", "is not of the form of such a URI", f"Write {close[0]}.")
+    fix = f"Write {_URIS[first]}."
+    if first == "registries":
+        fix = f"{fix} TYPE is one of {', '.join(_TYPES)}."
+    return Problem("uri", "is not of the form of such a URI", fix)
 
 
 def _datastore(parts: list[str]) -> bool:
@@ -104,6 +107,8 @@ def _job(parts: list[str]) -> bool:
 
 
 def _registry(parts: list[str]) -> bool:
+    if len(parts) > 2 and difflib.get_close_matches(parts[2], _TYPES, n=1) and parts[2] not in _TYPES:
+        return False
     if len(parts) == 4 and parts[2] == "components":  # the newest one
         return all(parts)
     return len(parts) == 6 and all(parts) and parts[4] in ("versions", "labels")

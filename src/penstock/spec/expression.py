@@ -74,6 +74,26 @@ def _render(part: str | Reference | Optional, value_of: Callable[[Reference], st
     return "".join(value for value in values if value is not None) if None not in values else ""
 
 
+_ROOTS = r"(?:parent|inputs|outputs|search_space)\.[\w.-]+"
+_ALMOST = re.compile(
+    rf"\$\{{\{{\s*{_ROOTS}(?:\s*\}}(?!\}}))?|(?<!\$)\{{\{{\s*{_ROOTS}\s*\}}\}}|\$\{{\s*{_ROOTS}\s*\}}(?!\}})|\$\[\[(?!.*\]\])",
+    re.DOTALL,
+)
+
+
+def malformed(text: str) -> str | None:
+    """The first piece of a text that is nearly an expression: one that is not closed, or lacks `$` or a brace."""
+    found = _ALMOST.search(_EXPRESSION.sub(lambda match: "_" * len(match.group()), text))
+    return found.group() if found else None
+
+
+def well_formed(piece: str) -> str:
+    """What was meant by `malformed`."""
+    if piece == "$[[":
+        return "$[[ ... ]], with two brackets at the end"
+    return "${{" + piece.strip("${} \n") + "}}"
+
+
 def parse_template(text: str, place: Place, *, command: bool = False) -> Template:
     """Find the expressions in `text`; `$[[ ]]` only in a command. `place` is where the text begins."""
     parts: list[str | Reference | Optional] = []

@@ -6,11 +6,13 @@ import difflib
 import re
 from collections.abc import Iterator
 
+from penstock.check.places import place_in
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
-from penstock.spec.expression import Reference
+from penstock.spec.expression import Reference, malformed, well_formed
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import CommandComponent
+from penstock.spec.place import Place
 from penstock.spec.source import Scalar, scalar_text
 
 
@@ -21,25 +23,44 @@ def no_command(subject: Subject) -> Iterator[Told]:
             yield Told(f"{component.name} has no command.", component.place, "Add command: to it.")
 
 
+# What Azure's client takes in a command besides ports: what the component itself has.
+_OWN = {"name", "version", "display_name", "description", "type", "environment", "code", "is_deterministic", "tags"}
+
+
 @rule("PS302", "The command names a port that is not declared")
 def undeclared_port(subject: Subject) -> Iterator[Told]:
+    inline = {id(node.job.inline) for node in subject.nodes()}
+    searched = {id(node.component) for node in subject.nodes() if node.job.type == "sweep"}
     for component in subject.commands():
+        of_sweep = id(component) in searched
         for reference in component.command.references() if component.command else ():
-            fix = _undeclared(reference, component)
+            fix = _undeclared(reference, component, in_file=id(component) not in inline, of_sweep=of_sweep)
             if fix is not None:
-                yield Told(
-                    f"{component.name}: the command names {reference}, which is not declared.", reference.place, fix
-                )
+                message = f"{component.name}: the command names {reference}, which is not declared."
+                yield Told(message, _of_reference(subject, reference), fix)
 
 
-def _undeclared(reference: Reference, component: CommandComponent) -> str | None:
+def _undeclared(reference: Reference, component: CommandComponent, *, in_file: bool, of_sweep: bool) -> str | None:
     """The way out if `reference` names no port of `component`, else None."""
     kind, name = reference.path[0], ".".join(reference.path[1:])
-    if kind not in ("inputs", "outputs") or not name:
-        meant = difflib.get_close_matches(kind, ("inputs", "outputs"), n=1)
-        return f"Did you mean '{meant[0]}'?" if meant else None
-    declared = component.inputs if kind == "inputs" else component.outputs
-    return None if name in declared else did_you_mean(name, declared)
+    if kind in ("inputs", "outputs"):
+        declared = component.inputs if kind == "inputs" else component.outputs
+        if not name:
+            return f"Name one: ${{{{{kind}.NAME}}}}."
+        return None if name in declared or reference.path[1] in declared else did_you_mean(name, declared)
+    if kind == "parent":
+        return "A command knows the component's own ports only: write ${{inputs.NAME}}."
+    meant = difflib.get_close_matches(kind, ("inputs", "outputs"), n=1)
+    if meant:
+        return f"Did you mean '{meant[0]}'?"
+    if not in_file or kind in _OWN or (kind == "search_space" and of_sweep):
+        return None
+    return "Write ${{inputs.NAME}} or ${{outputs.NAME}}; Azure's client refuses the component."
+
+
+def _of_reference(subject: Subject, reference: Reference) -> Place:
+    """Where it stands in its command."""
+    return place_in(subject, reference.place, ".".join(reference.path))
 
 
 @rule("PS303", "An optional input outside $[[ ]]")
@@ -47,9 +68,19 @@ def bare_optional(subject: Subject) -> Iterator[Told]:
     for component in subject.commands():
         for reference in component.command.references(optional=False) if component.command else ():
             port = component.inputs.get(reference.path[-1]) if reference.path[0] == "inputs" else None
-            if port is not None and port.optional and port.default is None:
+            if port is not None and port.optional and port.default is None and port.type != "any":
                 message = f"{component.name}: {reference} is optional but stands outside $[[ ]] in the command."
-                yield Told(message, reference.place, f"Write $[[--{port.name} {reference}]].")
+                yield Told(message, _of_reference(subject, reference), f"Write $[[--{port.name} {reference}]].")
+
+
+@rule("PS308", "Nearly an expression")
+def nearly_expression(subject: Subject) -> Iterator[Told]:
+    for component in subject.commands():
+        piece = malformed(component.command.text) if component.command is not None else None
+        if piece is not None and component.command is not None:
+            message = f"{component.name}: '{piece}' in the command is no expression: the shell gets it as it stands."
+            place = place_in(subject, component.command.place, piece.split()[0])
+            yield Told(message, place, f"Write {well_formed(piece)}.")
 
 
 _PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

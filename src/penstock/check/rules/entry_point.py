@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from penstock.check.entry_point import Option
 from penstock.check.entry_point_code import NotPython
 from penstock.check.entry_point_match import Given, Match, match
-from penstock.check.entry_point_shell import Word
+from penstock.check.entry_point_shell import Word, read_command
 from penstock.check.memory import remembered
 from penstock.check.places import place_in
 from penstock.check.rule import Told, rule
@@ -74,6 +74,22 @@ def no_python(subject: Subject) -> Iterator[Told]:
             file = os.path.normpath(begun.snapshot.paths[module.name])
             message = f"Python cannot read this: {module.message}."
             yield Told(message, Place(file, module.line, module.column), "The step fails as soon as it starts.")
+
+
+@rule("PS320", "A flag that no program gets")
+def stray_flag(subject: Subject) -> Iterator[Told]:
+    for component in subject.commands():
+        program = read_command(component.command) if component.command is not None else None
+        for text in program.stray if program is not None else ():
+            flag = text.strip().partition("=")[0]
+            place = _in_command(subject, component, flag)
+            if text.startswith(" "):
+                message = f"{component.name}: the backslash makes '{text}', blank included, one argument."
+                fix = "In a folded text (>-) leave out the backslashes at the ends of the lines."
+            else:
+                message = f"{component.name}: a line begins with {flag}: the shell takes it for a program."
+                fix = "Write command: >- , which joins the lines, or end the line before with a backslash."
+            yield Told(message, place, fix)
 
 
 @rule("PS311", "A flag that the script does not define")

@@ -7,24 +7,22 @@ import re
 from collections.abc import Iterator
 
 from penstock.check.conda import read_conda
-from penstock.check.environments import Environment, conda_node, conda_of, environments
+from penstock.check.environments import Environment, conda_node, conda_of, environments, used
 from penstock.check.rule import Told, rule
 from penstock.check.rules.references import CURATED, references
 from penstock.check.subject import Subject
-from penstock.spec.model import CommandComponent
 from penstock.spec.source import Document, Scalar, scalar_text
 
 
 @rule("PS501", "The environment file does not exist")
 def no_environment_file(subject: Subject) -> Iterator[Told]:
-    for component in subject.components():
-        environment = component.environment if isinstance(component, CommandComponent) else None
-        if not isinstance(environment, Scalar) or not str(environment.value).startswith("file:"):
+    for one in used(subject):
+        if not isinstance(one.node, Scalar) or not str(one.node.value).startswith("file:"):
             continue
-        path = component.folder / str(environment.value).removeprefix("file:")
+        path = one.folder / str(one.node.value).removeprefix("file:")
         if not subject.files.is_file(path):
-            message = f"{component.name}: the environment file '{path}' does not exist."
-            yield Told(message, environment.place, "Paths count from the folder of the file that they stand in.")
+            message = f"{one.by}: the environment file '{path}' does not exist."
+            yield Told(message, one.node.place, "Paths count from the folder of the file that they stand in.")
 
 
 @rule("PS502", "The conda file does not exist")
@@ -35,6 +33,33 @@ def no_conda_file(subject: Subject) -> Iterator[Told]:
             continue
         message = f"the conda file '{path}' does not exist."
         yield Told(message, node.place, "Paths count from the folder of the environment's file.")
+
+
+@rule("PS507", "What an image is built from does not exist", azure_only=True)
+def no_build_context(subject: Subject) -> Iterator[Told]:
+    for environment in environments(subject):
+        build = environment.source.mapping("build")
+        named = build.get("path") if build is not None else None
+        if (
+            build is None
+            or not isinstance(named, Scalar)
+            or not isinstance(named.value, str)
+            or _REMOTE.match(named.value)
+        ):
+            continue
+        folder = environment.folder / named.value
+        if not subject.files.is_dir(folder):
+            fix = "Paths count from the folder of the environment's file."
+            yield Told(f"the build context '{named.value}' is no folder.", named.place, fix)
+            continue
+        docker = build.text("dockerfile_path") or "Dockerfile"
+        if not subject.files.is_file(folder / docker):
+            place = build.entries["dockerfile_path"].value.place if "dockerfile_path" in build.entries else named.place
+            message = f"the build context '{named.value}' holds no '{docker}'."
+            yield Told(message, place, "dockerfile_path: counts from the build context.")
+
+
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|.*\$\{\{")
 
 
 @rule("PS503", "A conda file that is none")

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.check.registered import data_of, registered
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
+from penstock.graph.literals import azure_text
 from penstock.graph.model import Data
+from penstock.spec.model import Component, JobNode, OtherComponent, PipelineComponent, PipelineJob
+from penstock.spec.source import Mapping, Scalar, scalar_text
 
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
 
 @rule("PS401", "The code folder does not exist")
 def no_code(subject: Subject) -> Iterator[Told]:
-    for component in subject.commands():
-        path = component.code.path
-        if path is None or path.startswith(_ELSEWHERE):
+    for component in subject.components():
+        code = _code(component)
+        path = scalar_text(code) if code is not None else None
+        if code is None or path is None or path.startswith(_ELSEWHERE) or "${{" in path:
             continue
         if not _exists(subject, component.folder / path):
-            message = f"{component.name}: the code '{path}' does not exist."
-            yield Told(
-                message, component.code.path_place, "Paths count from the folder of the file that they stand in."
-            )
+            fix = "Paths count from the folder of the file that they stand in."
+            yield Told(f"{component.name}: the code '{path}' does not exist.", code.place, fix)
+
+
+def _code(component: Component) -> Scalar | None:
+    source: Mapping | None = component.source
+    if isinstance(component, OtherComponent) and component.type == "parallel":
+        source = component.source.mapping("task")
+    node = source.get("code") if source is not None and not isinstance(component, PipelineComponent) else None
+    return node if isinstance(node, Scalar) and node.value is not None else None
 
 
 @rule("PS402", "An additional include does not exist")
@@ -38,14 +50,57 @@ def no_include(subject: Subject) -> Iterator[Told]:
 
 @rule("PS403", "Data that does not exist")
 def no_data(subject: Subject) -> Iterator[Told]:
+    for whose, name, value in _data(subject):
+        if _is_path(value) and not _exists(subject, value.path):
+            message = f"{whose}: the data '{value.uri}' of '{name}' does not exist."
+            yield Told(message, value.place, _elsewhere(subject, value))
+
+
+def _data(subject: Subject) -> Iterator[tuple[str, str, Data]]:
+    """All data that a job names: whose it is, for which input."""
     for node in subject.nodes():
-        for name, value in node.inputs.items():
-            if isinstance(value, Data) and _is_path(value) and not _exists(subject, value.path):
-                yield Told(
-                    f"'{node.name}': the data '{value.uri}' of '{name}' does not exist.",
-                    value.place,
-                    _elsewhere(subject, value),
+        yield from ((f"'{node.name}'", name, value) for name, value in node.inputs.items() if isinstance(value, Data))
+    for broken, _ in registered(subject):
+        yield from ((f"'{broken.name}'", name, value) for name, value in data_of(broken))
+    for name, given in subject.graph.job.inputs.items() if subject.graph else ():
+        if given.is_data and given.scalar is not None:
+            uri, kind = azure_text(given.scalar), given.type or "uri_folder"
+            yield "the pipeline", name, Data(uri, kind, subject.folder, given.mode, given.value_place)
+
+
+@rule("PS407", "A file where the job says uri_folder", "warning")
+def file_for_folder(subject: Subject) -> Iterator[Told]:
+    graph = subject.graph
+    if graph is None:
+        return
+    nodes = (*(node.job for node in subject.nodes()), *(broken.job for broken, _ in registered(subject)))
+    holders: tuple[PipelineJob | JobNode, ...] = (graph.job, *nodes)
+    for holder in holders:
+        for given in holder.inputs.values():
+            if given.type != "uri_folder" or not given.is_data or given.scalar is None:
+                continue
+            data = Data(azure_text(given.scalar), given.type, holder.folder, given.mode, given.value_place)
+            if _is_path(data) and subject.files.is_file(data.path):
+                message = (
+                    f"'{given.name}' is uri_folder, but '{data.uri}' is a file: Azure looks for a folder of its name."
                 )
+                yield Told(message, data.place, "Write type: uri_file, or the path of the folder.")
+
+
+@rule("PS408", "The model or the component of a deployment does not exist", azure_only=True)
+def no_part(subject: Subject) -> Iterator[Told]:
+    for key in ("model", "component") if subject.kind.family == "deployment" else ():
+        node = subject.root.get(key)
+        node = node.get("path") if isinstance(node, Mapping) and key == "model" else node
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            continue
+        text = node.value.removeprefix("file:")
+        is_path = key == "component" or isinstance(subject.root.get(key), Mapping)
+        if is_path and _LOCAL.fullmatch(text) and not _exists(subject, subject.folder / text):
+            yield Told(f"the {key} '{text}' does not exist.", node.place, "Paths count from the deployment's folder.")
+
+
+_LOCAL = re.compile(r"(?![A-Za-z][A-Za-z0-9+.-]*:)(?!.*\$\{\{).+", re.DOTALL)
 
 
 def _is_path(data: Data) -> bool:

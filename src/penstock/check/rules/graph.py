@@ -6,31 +6,38 @@ import difflib
 import re
 from collections.abc import Iterator
 
+from penstock.check.registered import needs, unresolved
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.graph.model import NodeOutput, Unresolved
 from penstock.graph.order import cycle
+from penstock.spec.expression import malformed, well_formed
 from penstock.spec.finding import did_you_mean
+from penstock.spec.model import JobNode
 from penstock.spec.read import COMMAND_TYPES
 from penstock.spec.source import Mapping, Node, Scalar
 
 _WHAT = {"input": "pipeline input", "job": "job", "output": "output"}
 
 
+def _unresolved(subject: Subject) -> Iterator[Unresolved]:
+    for node in subject.nodes():
+        yield from (value for value in node.inputs.values() if isinstance(value, Unresolved))
+    yield from unresolved(subject)
+
+
 @rule("PS101", "A binding names something that does not exist")
 def undefined_binding(subject: Subject) -> Iterator[Told]:
-    for node in subject.nodes():
-        for value in node.inputs.values():
-            if isinstance(value, Unresolved) and value.what in _WHAT:
-                message = f"{value.expression} names the {_WHAT[value.what]} '{value.name}', which does not exist."
-                yield Told(message, value.place, did_you_mean(value.name, value.known))
+    for value in _unresolved(subject):
+        if value.what in _WHAT:
+            message = f"{value.expression} names the {_WHAT[value.what]} '{value.name}', which does not exist."
+            yield Told(message, value.place, did_you_mean(value.name, value.known))
 
 
 @rule("PS102", "A cycle of nodes")
 def circle(subject: Subject) -> Iterator[Told]:
     nodes = subject.graph.nodes if subject.graph else {}
-    needs = {name: node.depends_on() for name, node in nodes.items()}
-    names = cycle(needs)
+    names = cycle({name: node.depends_on() for name, node in nodes.items()})
     if names:
         members = set(names)
         places = [
@@ -39,19 +46,47 @@ def circle(subject: Subject) -> Iterator[Told]:
             for value in nodes[name].inputs.values()
             if isinstance(value, NodeOutput) and value.node in members
         ]
-        yield Told(f"the nodes wait for each other: {' -> '.join(names)}.", min(places), "Remove one of the bindings.")
+        yield Told(_circle(names), min(places), "Remove one of the bindings.")
+        return
+    names = cycle(needs(subject))
+    if names and subject.graph is not None:
+        places = [
+            value.value_place
+            for name in set(names)
+            for value in subject.graph.job.jobs[name].inputs.values()
+            if value.template is not None
+            and any(ref.path[:2] == ("parent", "jobs") and ref.path[2] in names for ref in value.template.references())
+        ]
+        yield Told(_circle(names), min(places), "Remove one of the bindings.")
+
+
+def _circle(names: tuple[str, ...]) -> str:
+    return f"the nodes wait for each other: {' -> '.join(names)}."
 
 
 @rule("PS103", "An expression that is not of the language")
 def malformed_expression(subject: Subject) -> Iterator[Told]:
-    for node in subject.nodes():
-        for value in node.inputs.values():
-            if isinstance(value, Unresolved) and value.what == "syntax":
-                fix = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.NODE.outputs.PORT}}."
-                yield Told(f"{value.expression} cannot stand in an input of a node.", value.place, fix)
-            elif isinstance(value, Unresolved) and value.what == "mixed":
-                message = f"{value.expression} is data; inside a longer string only plain values can stand."
-                yield Told(message, value.place, "Give the data to an input of its own.")
+    for value in _unresolved(subject):
+        if value.what == "syntax":
+            fix = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.NODE.outputs.PORT}}."
+            yield Told(f"{value.expression} cannot stand in an input of a node.", value.place, fix)
+        elif value.what == "mixed":
+            message = f"{value.expression} is data; inside a longer string only plain values can stand."
+            yield Told(message, value.place, "Give the data to an input of its own.")
+    for job in _jobs(subject):
+        for given in job.inputs.values():
+            piece = malformed(given.template.text) if given.template is not None else None
+            if piece is not None:
+                message = f"'{job.name}': '{piece}' is no expression, so '{given.name}' gets it as a text."
+                yield Told(message, given.value_place, f"Write {well_formed(piece)}.")
+
+
+def _jobs(subject: Subject) -> Iterator[JobNode]:
+    """All nodes, those of nested pipelines and those whose component is not known included."""
+    if subject.graph is not None:
+        yield from subject.graph.job.jobs.values()
+        for outer in subject.graph.composites:
+            yield from outer.component.jobs.values()
 
 
 @rule("PS104", "A pipeline without jobs")
@@ -87,13 +122,7 @@ _NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 @rule("PS107", "A node name that is no lower-case identifier")
 def odd_node_name(subject: Subject) -> Iterator[Told]:
-    graph = subject.graph
-    if graph is None:
-        return
-    for job in (
-        *graph.job.jobs.values(),
-        *(job for outer in graph.composites for job in outer.component.jobs.values()),
-    ):
+    for job in _jobs(subject):
         if not _NODE_NAME.fullmatch(job.name):
             fix = "Use lower-case letters, digits and underscores; begin with a letter or an underscore."
             yield Told(f"'{job.name}' cannot be the name of a node.", job.place, fix)
@@ -128,7 +157,7 @@ def _has_compute(job: Mapping) -> bool:
 @rule("PS109", "A pipeline input that no node takes", "warning")
 def unused_input(subject: Subject) -> Iterator[Told]:
     graph = subject.graph
-    if graph is None or graph.broken or subject.kind.type != "pipeline":
+    if graph is None or subject.kind.type != "pipeline":
         return
     text = "\n".join(_texts(graph.job.source))
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})

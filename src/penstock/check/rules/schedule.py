@@ -33,12 +33,13 @@ def no_job(subject: Subject) -> Iterator[Told]:
         return
     created = subject.root.get("create_job")
     job = created.get("job") if isinstance(created, Mapping) else created
-    if not isinstance(job, Scalar) or job.value is None:
-        return
-    path = scalar_text(job).removeprefix("file:")
-    if path.startswith("azureml:") or subject.files.is_file(subject.folder / Path(path)):
-        return
-    yield Told(f"the job file '{path}' does not exist.", job.place, "Paths count from the schedule's folder.")
+    for what, named in (("job", job), ("data import", subject.root.get("import_data"))):
+        if not isinstance(named, Scalar) or named.value is None:
+            continue
+        path = scalar_text(named).removeprefix("file:")
+        if not path.startswith("azureml:") and not subject.files.is_file(subject.folder / Path(path)):
+            fix = "Paths count from the schedule's folder."
+            yield Told(f"the {what} file '{path}' does not exist.", named.place, fix)
 
 
 @rule("PS932", "A cron expression that is none")
