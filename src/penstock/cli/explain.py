@@ -38,11 +38,12 @@ def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, form:
         click.echo(str(warning), err=True)
     place = Workspace(workspace_folder(job, workspace))
     digests = Digests(place.cache / "index.db")
+    interpreter = host_interpreter()
     explainer = Explainer(
         disk,
         digests,
         Cache(place, digests),
-        host_interpreter(),
+        lambda _: interpreter,
         lambda node: previous_key(place.runs, plan.graph.job.name, node),
     )
     explained = explainer.explain(plan)

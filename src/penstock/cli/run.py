@@ -8,8 +8,6 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +16,7 @@ import click
 from penstock.errors import PenstockError
 
 if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
-    from penstock.plan import Plan
-    from penstock.run.result import RunResult
-    from penstock.spec.finding import Finding
-    from penstock.store.files import Disk
-
-
-@dataclass(frozen=True)
-class _Options:
-    jobs: int
-    retries: int
-    force: bool
-    only: str | None
-    inputs_from: str | None
-    warm: bool
+    pass
 
 
 @click.command()
@@ -57,6 +42,13 @@ class _Options:
 )
 @click.option("--only", metavar="NODE", help="Run this node alone, on what the others made in the run --inputs-from.")
 @click.option("--inputs-from", metavar="RUN", help="The run whose outputs --only takes: its name, or last.")
+@click.option(
+    "--env",
+    type=click.Choice(["host", "venv"]),
+    default="host",
+    show_default=True,
+    help="What runs the steps: this interpreter, or environments made by uv from the conda files.",
+)
 @click.option("--no-warm", is_flag=True, help="Start every step as a fresh process, not from one that has imported.")
 @click.option("--force", is_flag=True, help="Run every node, also those whose outputs are there from an earlier run.")
 @click.option(
@@ -85,6 +77,7 @@ def command(
     inputs_from: str | None,
     force: bool,
     no_warm: bool,
+    env: str,
     retries: int,
     form: str,
 ) -> None:
@@ -94,6 +87,7 @@ def command(
     are kept in the workspace folder; metrics and models in the MLflow store there.
     """
     from penstock.cli.definition import InvalidJobError, load_plan
+    from penstock.cli.execute import Options, execute
     from penstock.store.files import Disk
     from penstock.store.workspace import workspace_folder
 
@@ -103,12 +97,12 @@ def command(
     disk = Disk()
     try:
         plan, warnings = load_plan(job, overrides, disk)
-        result, metrics = _execute(
+        result, metrics = execute(
             plan,
             warnings,
             disk,
             workspace_folder(job, workspace),
-            _Options(jobs, retries, force, only, inputs_from, not no_warm),
+            Options(jobs, retries, force, only, inputs_from, not no_warm, env),
         )
     except PenstockError as error:
         if form == "json":
@@ -134,68 +128,3 @@ def _own_name() -> str:
         return "penstock"
     relative = os.path.relpath(sys.argv[0])
     return sys.argv[0] if relative.startswith("..") else relative
-
-
-def _execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, options: _Options
-) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
-    """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged."""
-    from penstock.cli.progress import reporting
-    from penstock.plan import only
-    from penstock.plan.elsewhere import elsewhere
-    from penstock.run.keeper import Keeper
-    from penstock.run.orphans import adopting
-    from penstock.run.process import LocalProcesses, find_bash
-    from penstock.run.reuse import Reuse
-    from penstock.run.runner import Context, Runner
-    from penstock.run.warm import Imports, WarmProcesses
-    from penstock.store.cache import Cache
-    from penstock.store.digests import Digests
-    from penstock.store.host import host_interpreter
-    from penstock.store.runs import find_run, held, settle
-    from penstock.store.tracking import Tracking, mlflow_version
-    from penstock.store.workspace import Workspace
-
-    bash, workspace = find_bash(), Workspace(root)
-    digests = Digests(workspace.cache / "index.db")
-    source = None
-    if options.only is not None and options.inputs_from is not None:
-        plan = only(plan, options.only)
-        source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
-        source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
-    folder = workspace.new_run(plan.graph.job.name)
-    tracked = mlflow_version() is not None
-    tracking = Tracking(workspace, plan.graph.job.experiment_name or plan.graph.job.name, folder.name)
-    variables: Mapping[str, Mapping[str, str]] = {}
-    if tracked:
-        variables = {node: run.variables for node, run in tracking.begin(p.name for p in plan.nodes).items()}
-
-    def killed() -> None:
-        summary = settle(folder)
-        if tracked:
-            tracking.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
-
-    with held(folder) as lock, adopting(folder.name), Keeper(folder.name, killed, [lock]) as keeper:
-        imports = Imports(disk)
-        executor: LocalProcesses | WarmProcesses = LocalProcesses(bash, keeper)
-        if options.warm:
-            executor = WarmProcesses(executor, keeper, lambda: [imports.of(planned.node) for planned in plan.nodes])
-        with reporting() as reporter:
-            for message in (*map(str, warnings), *elsewhere(plan.graph)):
-                reporter.told(message)
-            if not tracked:
-                reporter.told("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
-            force = options.force or plan.graph.job.settings.force_rerun
-            reuse = Reuse(
-                folder, disk, digests, Cache(workspace, digests), host_interpreter(), force, options.only, source
-            )
-            context = Context(
-                folder, disk, executor, reporter, variables, options.jobs, reuse, imports.of, options.retries
-            )
-            result = Runner(plan, context).run()
-        executor.close()
-    digests.close()
-    if not tracked:
-        return result, {}
-    tracking.end(result.status, {node.name: node.status for node in result.nodes})
-    return result, tracking.metrics()

@@ -76,7 +76,7 @@ class KeyMaker:
 
     files: Files
     digests: Digests
-    interpreter: str
+    interpreter: Callable[[GraphNode], str]
     produced: Callable[[NodeOutput], str | None]
 
     def key(self, node: GraphNode) -> Key | None:
@@ -89,7 +89,7 @@ class KeyMaker:
             "type": node.job.type,
             **inputs,
             **{f"output {name}": self._output(node, name) for name in node.outputs},
-            "interpreter": self.interpreter,
+            "interpreter": self.interpreter(node),
             "definition": _text(_definition(node)),
         }
         if isinstance(node.component, CommandComponent):

@@ -35,7 +35,7 @@ class Explainer:
     files: Files
     digests: Digests
     cache: Cache
-    interpreter: str
+    interpreter: Callable[[GraphNode], str]
     previous: Callable[[str], Mapping[str, str] | None]
 
     def explain(self, plan: Plan) -> list[Explained]:

@@ -22,7 +22,7 @@ def _command(step: Step) -> Handle:
     spec = ProcessSpec(
         command=steps.command_line(step.node, step.shell, step.shell_attempt),
         folder=step.attempt.working_folder,
-        environment=steps.environment(step.node, step.run, step.tracking),
+        environment=steps.environment(step.node, step.run, step.tracking, step.programs),
         log=step.attempt.log,
         imports=step.imports(step.node),
         own_variables=bool(steps.own_variables(step.node)),

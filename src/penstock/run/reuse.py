@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,7 +27,7 @@ class Reuse:
     files: Files
     digests: Digests
     cache: Cache
-    interpreter: str
+    interpreter: Callable[[GraphNode], str]
     force: bool = False
     only: str | None = None
     inputs_from: RunFolder | None = None

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
@@ -14,7 +15,7 @@ from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
-from penstock.run.step import Step, unwritten_inputs
+from penstock.run.step import THIS_INTERPRETER, Step, unwritten_inputs
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
 from penstock.store.workspace import RunFolder, shell_safe
@@ -27,6 +28,7 @@ SAVE_EVERY_S = 0.25
 class Context:
     """What all nodes of a run share. `tracking` holds each node's MLflow variables.
 
+    `programs` holds the folder of the interpreter of each node that has one of its own.
     `retries`: how many more attempts a node gets that fails or is not done in time.
     """
 
@@ -38,6 +40,7 @@ class Context:
     jobs: int
     reuse: Reuse
     imports: Callable[[GraphNode], tuple[str, ...]]
+    programs: Mapping[str, Path]
     retries: int = 0
     grace_s: float = GRACE_S
 
@@ -136,6 +139,7 @@ class Runner:
             files=context.files,
             executor=context.executor,
             imports=context.imports,
+            programs=context.programs.get(node.name, THIS_INTERPRETER),
             reporter=context.reporter,
         )
         unwritten = unwritten_inputs(node, context.folder)

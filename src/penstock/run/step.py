@@ -19,6 +19,8 @@ from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
 
+THIS_INTERPRETER = Path(sys.executable).parent
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -27,6 +29,7 @@ class Step:
     Attributes:
         run: the run's folder; `shell` is the same by a path that needs no quotes.
         number: of the attempt, from 1.
+        programs: the folder of the interpreter and its programs, first on PATH.
         imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
     """
@@ -39,6 +42,7 @@ class Step:
     files: Files
     executor: Executor
     imports: Callable[[GraphNode], tuple[str, ...]]
+    programs: Path
     reporter: Reporter
 
     @property
@@ -85,12 +89,12 @@ def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
     return command.render(value_of)
 
 
-def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str]) -> dict[str, str]:
+def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], programs: Path) -> dict[str, str]:
     """This process's environment, the interpreter's folder first on PATH, and what a job finds on Azure.
 
     Later ones win: the component's environment_variables, then the node's own.
     """
-    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     azure = {
         RUN_VARIABLE: run.name,
         "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),

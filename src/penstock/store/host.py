@@ -7,6 +7,9 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from importlib import metadata
+
+from penstock.plan.requirements import Requirements
 
 
 def host_interpreter() -> str:
@@ -25,3 +28,28 @@ def _distributions() -> Iterator[str]:
                 yield from (entry.name for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
         except OSError:
             continue
+
+
+def differences(wanted: Requirements) -> list[str]:
+    """How this interpreter differs from what an environment says, in words; requirements of no name are left out."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = []
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if wanted.python is not None and not wanted.python.startswith((version, "<", ">")):
+        found.append(f"python {wanted.python} (here {platform.python_version()})")
+    for line in wanted.lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        try:
+            installed = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            found.append(f"{line} (here none)")
+            continue
+        if not requirement.specifier.contains(installed, prereleases=True):
+            found.append(f"{line} (here {installed})")
+    return found

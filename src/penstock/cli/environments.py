@@ -1,0 +1,75 @@
+"""Which interpreter runs each node: this one, or virtual environments made of the conda files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock.graph.model import GraphNode
+from penstock.plan import Plan
+from penstock.plan.requirements import Requirements, requirements_of
+from penstock.spec.files import Files
+from penstock.spec.model import CommandComponent
+from penstock.store.host import differences, host_interpreter
+from penstock.store.venvs import Venv, Venvs
+from penstock.store.workspace import Workspace
+
+_MOST = 8
+
+
+@dataclass(frozen=True)
+class Interpreters:
+    """`programs`: the folder of the interpreter of each node that has one of its own."""
+
+    host: str
+    venvs: Mapping[str, Venv] = field(default_factory=dict)
+
+    @property
+    def programs(self) -> dict[str, Path]:
+        return {name: venv.programs for name, venv in self.venvs.items()}
+
+    def of(self, node: GraphNode) -> str:
+        """What really runs a node, as a part of its key."""
+        venv = self.venvs.get(node.name)
+        return venv.interpreter if venv is not None else self.host
+
+
+def declared(plan: Plan, files: Files) -> dict[str, Requirements]:
+    """What the nodes' environments install, as far as they name conda files."""
+    found = {}
+    for planned in plan.nodes:
+        component = planned.node.component
+        wanted = requirements_of(component, files) if isinstance(component, CommandComponent) else None
+        if wanted is not None:
+            found[planned.name] = wanted
+    return found
+
+
+def on_this_interpreter(plan: Plan, files: Files, told: Callable[[str], None]) -> Interpreters:
+    """All nodes run by this interpreter; tells how it differs from what their environments say."""
+    by_content: dict[Requirements, list[str]] = {}
+    for name, wanted in declared(plan, files).items():
+        by_content.setdefault(wanted, []).append(name)
+    for wanted, names in by_content.items():
+        found = differences(wanted)
+        if found:
+            shown = ", ".join(found[:_MOST]) + (f" and {len(found) - _MOST} more" if len(found) > _MOST else "")
+            told(f"{', '.join(names)}: the environment says {shown}; --env venv makes it")
+    return Interpreters(host_interpreter())
+
+
+def in_virtual_environments(
+    plan: Plan, files: Files, workspace: Workspace, told: Callable[[str], None]
+) -> Interpreters:
+    """Each node in an environment made of its conda file; those without one by this interpreter, which is told."""
+    venvs, found = Venvs(workspace, told), {}
+    wanted = declared(plan, files)
+    for name, requirements in wanted.items():
+        found[name] = venvs.of(requirements)
+        if requirements.left_out:
+            told(f"'{name}': no Python packages, so not in its environment here: {', '.join(requirements.left_out)}")
+    without = [planned.name for planned in plan.nodes if planned.name not in wanted]
+    if without:
+        told(f"{', '.join(without)}: the environment names no conda file; this interpreter runs it")
+    return Interpreters(host_interpreter(), found)
