@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from azure.ai.ml._utils._data_utils import read_local_mltable_metadata_contents
+from azure.ai.ml.exceptions import ValidationException
+from azure.ai.ml.operations._data_operations import _assert_local_path_matches_asset_type
 from azure_says import refusal
 from checked_files import told
 
@@ -249,3 +252,20 @@ def test_a_file_for_a_folder_is_a_warning(tmp_path: Path) -> None:
     text += "  a: {type: uri_folder, path: ./x.csv}\n  b: {type: uri_file, path: ./x.csv}\n"
     [line] = told(tmp_path, {"j.yml": text, "x.csv": ""}, "PS4")
     assert line.startswith("PS407 j.yml:6:31 'a' is uri_folder, but './x.csv' is a file")
+
+
+@pytest.mark.parametrize("path", ["./folder", "./table", "./file.csv"])
+@pytest.mark.parametrize("kind", ["uri_file", "uri_folder", "mltable"])
+def test_a_data_asset_is_what_its_type_says(kind: str, path: str, tmp_path: Path) -> None:
+    """azure-ai-ml looks when it creates the asset: the function that it looks with is the oracle."""
+    files = {"data.yml": SCHEMA.format("data") + f"name: d\ntype: {kind}\npath: {path}\n", "file.csv": ""}
+    lines = told(tmp_path, files | {"folder/a.csv": "", "table/MLTable": "paths: []\n"}, "PS4")
+    try:
+        if kind == "mltable":
+            read_local_mltable_metadata_contents(path=tmp_path / path)
+        else:
+            _assert_local_path_matches_asset_type(str(tmp_path / path), kind)
+        refused = False
+    except (ValidationException, OSError):
+        refused = True
+    assert [line.split()[:2] for line in lines] == ([["PS409", "data.yml:4:7"]] if refused else [])
