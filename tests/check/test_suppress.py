@@ -213,3 +213,20 @@ def test_settings_of_another_form_are_refused(toml: str, message: str) -> None:
 
 def test_other_settings_are_somebody_else_s() -> None:
     assert parse_ignores('[stages.dev]\nworkspace = "w"\n', "penstock.toml", ROOT) == Ignores(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        (f"a: >-  {MARK}\n  x\n\n  y\nb: 1", 1, 4),
+        (f"{MARK}\na: |\n  x\n  y\n\n\nb: 1", 2, 6),
+        (f"a: |+  {MARK}\n  x", 1, 2),
+        (f"{MARK}\na: one\n  two\nb: 1", 2, 3),
+        (f"{MARK}\na: 'one\n  two'\nb: 1", 2, 3),
+        (f"a: 1  {MARK}\nb: >-\n  x", 1, 1),
+        (f"a:  {MARK}\n  b: |\n    x", 1, 1),
+    ],
+)
+def test_a_comment_is_for_the_whole_text_that_begins_there(text: str, first: int, last: int) -> None:
+    [comment] = comments(text.encode())
+    assert (comment.target, comment.last) == (first, last)

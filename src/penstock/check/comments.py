@@ -22,11 +22,15 @@ _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A suppression in a file: where it stands, and the line whose findings it is for."""
+    """A suppression in a file: where it stands, and the lines whose findings it is for.
+
+    These are more than one if a text of several lines begins on the first: no comment can stand in it.
+    """
 
     line: int
     column: int
     target: int
+    last: int
     rules: tuple[str, ...]
     reason: str
 
@@ -50,16 +54,18 @@ def comments(data: bytes) -> tuple[Comment, ...]:
     if not marks:
         return ()
     spans = _Spans("\n".join(lines))
-    return tuple(_comment(lines, number, match.start()) for number, match in marks if spans.free(number, match.start()))
+    free = [(number, match.start()) for number, match in marks if spans.free(number, match.start())]
+    return tuple(_comment(lines, number, column, spans) for number, column in free)
 
 
-def _comment(lines: list[str], number: int, column: int) -> Comment:
+def _comment(lines: list[str], number: int, column: int, spans: _Spans) -> Comment:
     whole = _WHOLE.match(lines[number], column)
     rules = (whole.group("rules") or "") if whole else ""
     reason = whole.group("reason").strip() if whole else ""
     alone = not lines[number][:column].strip() or lines[number].lstrip().startswith("#")
     target = _next_line(lines, number) if alone else number
-    return Comment(number + 1, column + 1, target + 1, tuple(filter(None, re.split(r"[\s,]+", rules))), reason)
+    named = tuple(filter(None, re.split(r"[\s,]+", rules)))
+    return Comment(number + 1, column + 1, target + 1, spans.last(target) + 1, named, reason)
 
 
 def _next_line(lines: list[str], number: int) -> int:
@@ -76,6 +82,7 @@ class _Spans:
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
         self._spans: list[tuple[tuple[int, int], tuple[int, int]]] = []
+        self._texts: list[tuple[int, int]] = []
         self._end = (len(self._lines), 0)
         try:
             for token in _tokens(text):
@@ -92,8 +99,14 @@ class _Spans:
         place = (line, column)
         return place < self._end and not any(start <= place < end for start, end in self._spans)
 
+    def last(self, line: int) -> int:
+        """The last line of the texts that begin on a line; that line itself if there are none."""
+        return max((end for start, end in self._texts if start == line), default=line)
+
     def _add(self, token: Any) -> None:
-        start = (token.start_mark.line, token.start_mark.column)
+        start, end = (token.start_mark.line, token.start_mark.column), token.end_mark
+        if isinstance(token, yaml.ScalarToken) and end.line > start[0]:
+            self._texts.append((start[0], end.line if end.column else end.line - 1))
         if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
             header = _BLOCK_HEADER.match(self._lines[start[0]], start[1])
             if header:

@@ -117,7 +117,7 @@ class Suppressions:
         hits = [
             (Place(finding.place.file, comment.line, comment.column), rule)
             for comment in there
-            if comment.target == finding.place.line
+            if comment.target <= finding.place.line <= comment.last
             for rule in comment.rules
             if fnmatchcase(finding.rule, rule)
         ]

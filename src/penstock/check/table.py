@@ -20,7 +20,8 @@ To live with a finding, say so where it stands, with the reason:
 
     learning_rate: 7   # penstock: ignore[PS204] the sweep goes beyond the bounds on purpose
 
-at the end of the line or alone on the line before it; or for whole files in `penstock.toml` at the project root:
+at the end of the line or alone on the line before it (of a text of several lines, such as a command, that is the line
+that it begins on); or for whole files in `penstock.toml` at the project root:
 
     [[check.ignore]]
     path = "vendor/**"        # as in .gitignore
