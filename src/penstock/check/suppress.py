@@ -67,6 +67,8 @@ def parse_ignores(text: str, file: str, root: Path) -> Ignores:
         raise DefinitionError(f"{file} is not TOML: {error}") from None
     checks = settings.get("check", {})
     items = checks.get("ignore", []) if isinstance(checks, dict) else None
+    for key in checks.keys() - {"ignore"} if isinstance(checks, dict) else ():
+        raise DefinitionError(f"{file}: [check] has no '{key}'. {did_you_mean(key, ('ignore',))}")
     if not isinstance(items, list):
         raise DefinitionError(f"{file}: write what to ignore as [[check.ignore]] with {_EXAMPLE}")
     lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text)]
