@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import engine
 import generated
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,7 @@ def main() -> int:
         compare("penstock check --help", [PENSTOCK, "check", "--help"], 0.25),
         checks(),
         loop(),
+        engine.measure(),
     ]
     return 0 if all(good) else 1
 

@@ -5,23 +5,36 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
-from importlib import metadata
+from functools import cache
 
 from penstock.plan.requirements import Requirements
 
 
 def host_interpreter() -> str:
-    """One line that changes when the interpreter, the platform or any installed distribution does.
+    """One line that changes when the interpreter, the platform or any installed distribution does."""
+    listed = "\n".join(sorted(f"{name} {version}" for name, version in installed().items()))
+    digest = hashlib.sha256(listed.encode()).hexdigest()
+    return f"{platform.python_implementation()} {platform.python_version()} {platform.machine()} packages {digest}"
 
-    Distributions are told by the names of their metadata folders, which hold name and version.
+
+@cache
+def installed() -> dict[str, str]:
+    """The versions of the distributions that this interpreter sees, by their names as package indexes compare them.
+
+    They are read off the names of their metadata folders ("Recording installed projects", Python Packaging User
+    Guide); `importlib.metadata` would open each of them.
     """
-    installed = hashlib.sha256("\n".join(sorted(_distributions())).encode()).hexdigest()
-    return f"{platform.python_implementation()} {platform.python_version()} {platform.machine()} packages {installed}"
+    found: dict[str, str] = {}
+    for folder in _metadata_folders():
+        name, _, version = folder.rpartition(".")[0].partition("-")
+        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version.partition("-")[0])
+    return found
 
 
-def _distributions() -> Iterator[str]:
+def _metadata_folders() -> Iterator[str]:
     for folder in sys.path:
         try:
             with os.scandir(folder or ".") as entries:
@@ -45,11 +58,9 @@ def differences(wanted: Requirements) -> list[str]:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        try:
-            installed = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
+        here = installed().get(re.sub(r"[-_.]+", "-", requirement.name).lower())
+        if here is None:
             found.append(f"{line} (here none)")
-            continue
-        if not requirement.specifier.contains(installed, prereleases=True):
-            found.append(f"{line} (here {installed})")
+        elif not requirement.specifier.contains(here, prereleases=True):
+            found.append(f"{line} (here {here})")
     return found

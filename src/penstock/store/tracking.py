@@ -19,10 +19,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from penstock.errors import RunError
+from penstock.store.host import installed
 from penstock.store.workspace import Workspace
 
 _MAKE = (
@@ -144,10 +144,7 @@ def _close(db: sqlite3.Connection, run_id: str, status: str, now: int) -> None:
 
 def mlflow_version() -> str | None:
     """The installed MLflow's version, without importing it; None if there is none."""
-    try:
-        return metadata.version("mlflow")
-    except metadata.PackageNotFoundError:
-        return None
+    return installed().get("mlflow")
 
 
 def _ensure_store(workspace: Workspace) -> None:
