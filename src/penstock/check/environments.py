@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.check.coded import Coded, coded
 from penstock.check.conda import Conda, read_conda
 from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
-from penstock.spec.model import CommandComponent, Component, PipelineComponent
 from penstock.spec.source import Document, Mapping, Node, Scalar, parse, scalar_text
 
 
@@ -30,49 +29,17 @@ class Environment:
         return Path(os.path.normpath(self.folder / scalar_text(node).removeprefix("file:")))
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """An environment as somebody names or defines it; its paths count from `folder`."""
-
-    by: str
-    node: Node
-    folder: Path
-
-
-def used(subject: Subject) -> Iterator[Used]:
-    """The environments of all components and deployments, as they are written."""
-    for component in subject.components():
-        node = _environment(component)
-        if node is not None:
-            yield Used(component.name, node, component.folder)
-    node = subject.root.get("environment") if subject.kind.family == "deployment" else None
-    if node is not None:
-        yield Used("the deployment", node, subject.folder)
-
-
-def _environment(component: Component) -> Node | None:
-    if isinstance(component, CommandComponent):
-        return component.environment
-    if isinstance(component, PipelineComponent):
-        return None
-    source = component.source.mapping("task") if component.type == "parallel" else component.source
-    return source.get("environment") if source is not None else None
-
-
 def environments(subject: Subject) -> tuple[Environment, ...]:
     """The environments that a subject defines, itself or in a file that it names."""
     own = (Environment(subject.root, subject.folder),) if subject.kind.family == "environment" else ()
-    others = (_definition(one.node, one.folder, subject) for one in used(subject))
+    others = (environment_of(one, subject) for one in coded(subject))
     found = {environment.source.place: environment for environment in (*own, *others) if environment is not None}
     return tuple(found.values())
 
 
-def environment_of(component: CommandComponent, subject: Subject) -> Environment | None:
-    """The definition of a component's environment; None if it is registered, or cannot be read."""
-    return _definition(component.environment, component.folder, subject)
-
-
-def _definition(node: Node | None, folder: Path, subject: Subject) -> Environment | None:
+def environment_of(one: Coded, subject: Subject) -> Environment | None:
+    """The definition of the environment of a step or a deployment; None if it is registered, or cannot be read."""
+    node, folder = one.environment, one.folder
     if isinstance(node, Mapping):
         return Environment(node, folder)
     if not isinstance(node, Scalar) or not str(node.value).startswith("file:"):

@@ -1,11 +1,14 @@
-"""What rules look at of a component's snapshot: its files, its code, what its command starts. Read once per check."""
+"""What rules look at of a snapshot: its files, its code, what a command or a service starts. Read once per check."""
 
 from __future__ import annotations
 
 import os
+import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.check.coded import Coded, Scripted
 from penstock.check.entry_point import Interface
 from penstock.check.entry_point_argparse import read_argparse
 from penstock.check.entry_point_click import read_click, read_typer
@@ -16,7 +19,7 @@ from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
-from penstock.spec.source import Scalar, Sequence
+from penstock.spec.source import Scalar, Sequence, scalar_text
 
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
@@ -44,8 +47,18 @@ class Started:
     interface: Interface | None
 
 
-def snapshot_of(component: CommandComponent, subject: Subject) -> Snapshot | None:
-    """The snapshot of a component; None if it is not on this machine, or cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A Python file that is executed first, and the folder of the snapshot that its absolute imports start from."""
+
+    by: Coded
+    snapshot: Snapshot
+    module: Module
+    root: str
+
+
+def snapshot_of(component: Coded, subject: Subject) -> Snapshot | None:
+    """The snapshot of a step or a deployment; None if it is not on this machine, or cannot be read."""
     path = component.code.path
     if path is not None and (path.startswith(_ELSEWHERE) or "${{" in path):
         return None
@@ -84,6 +97,38 @@ def _parsed(path: Path, name: str, subject: Subject, *, main: bool) -> Module | 
         return parse(name, bytes_of(subject, path), main=main)
     except OSError:
         return None
+
+
+def script_name(one: Scripted) -> str | None:
+    """The script of a step or a deployment by its name in the snapshot; None if it cannot be in one."""
+    if one.script is None:
+        return None
+    text = scalar_text(one.script)
+    if "${{" in text or "://" in text or text.startswith("/"):
+        return None
+    return posixpath.normpath(text)
+
+
+def script_of(one: Scripted, subject: Subject) -> Module | NotPython | None:
+    """The script of a step or a deployment, as far as it is in the snapshot and can be read."""
+    snapshot, name = snapshot_of(one, subject), script_name(one)
+    if snapshot is None or name is None:
+        return None
+    return snapshot.code.module(name, main=one.kind == "spark")  # the others are loaded, not run
+
+
+def entered(one: Coded, subject: Subject) -> Iterator[Entered]:
+    """The scripts that certainly find nothing but the snapshot and the environment when they begin."""
+    if isinstance(one, CommandComponent):
+        for begun in started(one, subject):
+            if begun.program.plain and begun.snapshot.whole and isinstance(begun.module, Module):
+                run = begun.run
+                root = run.folder if run.is_module else posixpath.dirname(run.script) or "."
+                yield Entered(one, begun.snapshot, begun.module, root)
+    elif isinstance(one, Scripted):
+        snapshot, module = snapshot_of(one, subject), script_of(one, subject)
+        if snapshot is not None and snapshot.whole and isinstance(module, Module):
+            yield Entered(one, snapshot, module, posixpath.dirname(module.name) or ".")
 
 
 def started(component: CommandComponent, subject: Subject) -> tuple[Started, ...]:

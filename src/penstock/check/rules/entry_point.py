@@ -7,6 +7,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 
+from penstock.check.coded import scripted
 from penstock.check.entry_point import Option
 from penstock.check.entry_point_code import NotPython
 from penstock.check.entry_point_match import Given, Match, match
@@ -14,7 +15,7 @@ from penstock.check.entry_point_shell import Word, read_command
 from penstock.check.memory import remembered
 from penstock.check.places import place_in
 from penstock.check.rule import Told, rule
-from penstock.check.snapshots import Started, started
+from penstock.check.snapshots import Started, script_of, snapshot_of, started
 from penstock.check.subject import Subject
 from penstock.graph.literals import azure_text
 from penstock.graph.model import GraphNode, Literal
@@ -66,14 +67,14 @@ def _where(begun: Started) -> str:
     return f"Did you mean '{close[0]}'?" if close else "penstock snapshot lists what it holds."
 
 
-@rule("PS319", "The script that the command starts is not Python", "warning")
+@rule("PS319", "A script that is not Python", "warning")
 def no_python(subject: Subject) -> Iterator[Told]:
-    for begun in _started(subject):
-        module = begun.module
-        if isinstance(module, NotPython):
-            file = os.path.normpath(begun.snapshot.paths[module.name])
-            message = f"Python cannot read this: {module.message}."
-            yield Told(message, Place(file, module.line, module.column), "The step fails as soon as it starts.")
+    begun = [(one.snapshot, one.module) for one in _started(subject)]
+    named = [(snapshot_of(one, subject), script_of(one, subject)) for one in scripted(subject)]
+    for snapshot, module in (*begun, *named):
+        if snapshot is not None and isinstance(module, NotPython):
+            place = Place(os.path.normpath(snapshot.paths[module.name]), module.line, module.column)
+            yield Told(f"Python cannot read this: {module.message}.", place, "It fails as soon as it is loaded.")
 
 
 @rule("PS320", "A flag that no program gets")

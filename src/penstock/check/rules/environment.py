@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 
+from penstock.check.coded import coded
 from penstock.check.conda import read_conda
-from penstock.check.environments import Environment, conda_node, conda_of, environments, used
+from penstock.check.environments import Environment, conda_node, conda_of, environments
 from penstock.check.rule import Told, rule
 from penstock.check.rules.references import CURATED, references
 from penstock.check.subject import Subject
@@ -16,13 +17,14 @@ from penstock.spec.source import Document, Scalar, scalar_text
 
 @rule("PS501", "The environment file does not exist")
 def no_environment_file(subject: Subject) -> Iterator[Told]:
-    for one in used(subject):
-        if not isinstance(one.node, Scalar) or not str(one.node.value).startswith("file:"):
+    for one in coded(subject):
+        node = one.environment
+        if not isinstance(node, Scalar) or not str(node.value).startswith("file:"):
             continue
-        path = one.folder / str(one.node.value).removeprefix("file:")
+        path = one.folder / str(node.value).removeprefix("file:")
         if not subject.files.is_file(path):
-            message = f"{one.by}: the environment file '{path}' does not exist."
-            yield Told(message, one.node.place, "Paths count from the folder of the file that they stand in.")
+            message = f"{one.name}: the environment file '{path}' does not exist."
+            yield Told(message, node.place, "Paths count from the folder of the file that they stand in.")
 
 
 @rule("PS502", "The conda file does not exist")

@@ -6,40 +6,32 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.check.coded import coded
 from penstock.check.registered import data_of, registered
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.graph.literals import azure_text
 from penstock.graph.model import Data
-from penstock.spec.model import Component, JobNode, OtherComponent, PipelineComponent, PipelineJob
-from penstock.spec.source import Mapping, Scalar, scalar_text
+from penstock.spec.model import JobNode, PipelineJob
+from penstock.spec.source import Mapping, Scalar
 
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
 
 @rule("PS401", "The code folder does not exist")
 def no_code(subject: Subject) -> Iterator[Told]:
-    for component in subject.components():
-        code = _code(component)
-        path = scalar_text(code) if code is not None else None
-        if code is None or path is None or path.startswith(_ELSEWHERE) or "${{" in path:
+    for one in coded(subject):
+        path = one.code.path
+        if path is None or path.startswith(_ELSEWHERE) or "${{" in path:
             continue
-        if not _exists(subject, component.folder / path):
+        if not _exists(subject, one.folder / path):
             fix = "Paths count from the folder of the file that they stand in."
-            yield Told(f"{component.name}: the code '{path}' does not exist.", code.place, fix)
-
-
-def _code(component: Component) -> Scalar | None:
-    source: Mapping | None = component.source
-    if isinstance(component, OtherComponent) and component.type == "parallel":
-        source = component.source.mapping("task")
-    node = source.get("code") if source is not None and not isinstance(component, PipelineComponent) else None
-    return node if isinstance(node, Scalar) and node.value is not None else None
+            yield Told(f"{one.name}: the code '{path}' does not exist.", one.code.path_place, fix)
 
 
 @rule("PS402", "An additional include does not exist")
 def no_include(subject: Subject) -> Iterator[Told]:
-    for component in subject.commands():
+    for component in coded(subject):
         for include in component.code.includes:
             path = component.folder / str(include.value)
             zipped = path.suffix == ".zip" and subject.files.is_dir(path.with_suffix(""))  # the client packs the folder

@@ -1,24 +1,23 @@
-"""PS51x: the modules that a step imports, and the packages that its environment brings."""
+"""PS51x: the modules that a step or a deployment imports, and the packages that its environment brings."""
 
 from __future__ import annotations
 
 import ast
 import os
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from penstock.check.coded import Coded, Scripted, coded
 from penstock.check.conda import Conda, normalized
 from penstock.check.entry_point_code import Code, Module
 from penstock.check.environments import Environment, conda_of, environment_of
 from penstock.check.memory import remembered
 from penstock.check.modules import brought, is_known, is_namespace, is_standard, packages_of
 from penstock.check.rule import Told, rule
-from penstock.check.snapshots import Started, started
+from penstock.check.snapshots import Entered, entered
 from penstock.check.subject import Subject
-from penstock.spec.model import CommandComponent
 from penstock.spec.place import Place
 
 _MOVES_PATHS = ("sys.path", "importlib", "addsitedir", "__import__")
@@ -48,26 +47,26 @@ class _Lack:
 
 
 def _lacking(subject: Subject) -> Iterator[_Lack]:
-    for component in subject.commands():
-        yield from remembered(subject, ("lacking", id(component)), partial(_all_of, component, subject))
+    for one in coded(subject):
+        if not isinstance(one, Scripted) or one.kind != "spark":  # Spark's runtime brings packages of its own
+            yield from remembered(subject, ("lacking", one.source.place, one.name), partial(_all_of, one, subject))
 
 
-def _all_of(component: CommandComponent, subject: Subject) -> tuple[_Lack, ...]:
-    return tuple(_of(component, subject))
+def _all_of(one: Coded, subject: Subject) -> tuple[_Lack, ...]:
+    return tuple(_of(one, subject))
 
 
-def _of(component: CommandComponent, subject: Subject) -> Iterator[_Lack]:
-    begun = [one for one in started(component, subject) if isinstance(one.module, Module)]
-    environment = environment_of(component, subject) if begun else None
+def _of(one: Coded, subject: Subject) -> Iterator[_Lack]:
+    begun = tuple(entered(one, subject))
+    environment = environment_of(one, subject) if begun else None
     conda = conda_of(environment, subject) if environment is not None else None
-    if environment is None or conda is None or conda.opaque or "PYTHONPATH" in component.environment_variables:
+    if environment is None or conda is None or conda.opaque or "PYTHONPATH" in one.environment_variables:
         return
-    for one in begun:
-        if one.program.plain and one.snapshot.whole:
-            yield from _of_script(one, environment, conda)
+    for script in begun:
+        yield from _of_script(script, environment, conda)
 
 
-def _of_script(begun: Started, environment: Environment, conda: Conda) -> Iterator[_Lack]:
+def _of_script(begun: Entered, environment: Environment, conda: Conda) -> Iterator[_Lack]:
     imports = list(_imports(begun))
     if any(_finds_modules_itself(module.text) for module in {one.module for one in imports}):
         return
@@ -85,7 +84,7 @@ def _of_script(begun: Started, environment: Environment, conda: Conda) -> Iterat
             continue
         told.add(name)
         brings = "does not bring" if wanted and certain else "does not list, and nothing in it is known to bring"
-        message = f"{begun.component.name}: {one.module.name} imports {one.names[0]}, which {conda_name} {brings}."
+        message = f"{begun.by.name}: {one.module.name} imports {one.names[0]}, which {conda_name} {brings}."
         place = Place(os.path.normpath(begun.snapshot.paths[one.module.name]), one.line, one.column)
         fix = f"Add {name} to {conda_name}." if wanted else f"Add its package to {conda_name}, or the module to code:."
         yield _Lack(bool(wanted) and certain, message, place, fix)
@@ -126,11 +125,10 @@ def _may_be_local(top: str, code: Code) -> bool:
     return top in code.words
 
 
-def _imports(begun: Started) -> Iterator[_Import]:
+def _imports(begun: Entered) -> Iterator[_Import]:
     """The imports of the script and of the snapshot's modules that are imported with it."""
-    code, run = begun.snapshot.code, begun.run
-    root = run.folder if run.is_module else (posixpath.dirname(run.script) or ".")
-    todo = [begun.module] if isinstance(begun.module, Module) else []
+    code, root = begun.snapshot.code, begun.root
+    todo = [begun.module]
     seen = {module.name for module in todo}
     while todo:
         module = todo.pop(0)

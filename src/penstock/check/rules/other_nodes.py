@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+from penstock.check.coded import scalar
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.spec.expression import parse_template
@@ -14,18 +14,12 @@ from penstock.spec.model import OtherComponent
 from penstock.spec.source import Mapping, Scalar, scalar_text
 
 _BATCH_SIZE = re.compile(r"\s*\d+(\.\d+)?\s*([kmg]b?|b)?\s*", re.IGNORECASE)
-_REMOTE = ("azureml:", "git+", "http:", "https:")
 
 
 def _others(subject: Subject, kind: str) -> Iterator[OtherComponent]:
     for component in subject.components():
         if isinstance(component, OtherComponent) and component.type == kind:
             yield component
-
-
-def _scalar(source: Mapping | None, key: str) -> Scalar | None:
-    node = source.get(key) if source is not None else None
-    return node if isinstance(node, Scalar) and node.value is not None else None
 
 
 def _undeclared(component: OtherComponent, node: Scalar | None, kind: str) -> Told | None:
@@ -48,8 +42,8 @@ def parallel_ports(subject: Subject) -> Iterator[Told]:
     for component in _others(subject, "parallel"):
         task = component.source.mapping("task")
         for told in (
-            _undeclared(component, _scalar(component.source, "input_data"), "inputs"),
-            _undeclared(component, _scalar(task, "append_row_to"), "outputs"),
+            _undeclared(component, scalar(component.source, "input_data"), "inputs"),
+            _undeclared(component, scalar(task, "append_row_to"), "outputs"),
         ):
             if told is not None:
                 yield told
@@ -58,25 +52,10 @@ def parallel_ports(subject: Subject) -> Iterator[Told]:
 @rule("PS912", "A mini-batch size that is none")
 def mini_batch_size(subject: Subject) -> Iterator[Told]:
     for component in _others(subject, "parallel"):
-        size = _scalar(component.source, "mini_batch_size")
+        size = scalar(component.source, "mini_batch_size")
         if size is not None and "${{" not in size.text and not _BATCH_SIZE.fullmatch(scalar_text(size)):
             fix = 'Write a number of files ("10") or a size of rows ("10kb", "1mb").'
             yield Told(f"{component.name}: '{scalar_text(size)}' is no mini_batch_size.", size.place, fix)
-
-
-@rule("PS913", "The entry script is not in the code folder")
-def entry_missing(subject: Subject) -> Iterator[Told]:
-    for kind, holder, key in (("parallel", "task", "entry_script"), ("spark", "entry", "file")):
-        for component in _others(subject, kind):
-            source = component.source.mapping(holder)
-            entry = _scalar(source, key)
-            code = _scalar(source if kind == "parallel" else component.source, "code")
-            if entry is None or code is None or "${{" in entry.text or scalar_text(code).startswith(_REMOTE):
-                continue
-            folder = component.folder / scalar_text(code)
-            if subject.files.is_dir(folder) and not subject.files.is_file(folder / Path(scalar_text(entry))):
-                message = f"{component.name}: '{scalar_text(entry)}' is not in the code folder '{scalar_text(code)}'."
-                yield Told(message, entry.place, "Paths count from the code folder.")
 
 
 @rule("PS921", "A spark port that is not direct")
@@ -84,7 +63,7 @@ def spark_modes(subject: Subject) -> Iterator[Told]:
     for component in _others(subject, "spark"):
         for ports in ("inputs", "outputs"):
             for entry in component.source.mapping(ports) or ():
-                mode = _scalar(entry.value, "mode") if isinstance(entry.value, Mapping) else None
+                mode = scalar(entry.value, "mode") if isinstance(entry.value, Mapping) else None
                 if mode is not None and scalar_text(mode).lower() != "direct":
                     message = f"{component.name}: spark reads and writes '{entry.key.text}' by its address only."
                     yield Told(message, mode.place, "Write mode: direct.")

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+from penstock.check.coded import scalar
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
-from penstock.spec.source import Mapping, Scalar, scalar_text
+from penstock.spec.source import Scalar, scalar_text
 
 # "Managed online endpoint" and "batch endpoint" YAML references, key name.
 _ENDPOINT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
-_REMOTE = ("azureml:", "git+", "http:", "https:")
-
-
-def _scalar(source: Mapping | None, key: str) -> Scalar | None:
-    node = source.get(key) if source is not None else None
-    return node if isinstance(node, Scalar) and node.value is not None else None
 
 
 @rule("PS941", "An endpoint name that Azure does not take")
 def endpoint_name(subject: Subject) -> Iterator[Told]:
     key = {"endpoint": "name", "deployment": "endpoint_name"}.get(subject.kind.family)
-    name = _scalar(subject.root, key) if key else None
+    name = scalar(subject.root, key) if key else None
     if name is not None and not _ENDPOINT_NAME.fullmatch(scalar_text(name)):
         fix = "Use 3 to 32 letters, digits and dashes; begin with a letter and do not end with a dash."
         yield Told(f"'{scalar_text(name)}' cannot be the name of an endpoint.", name.place, fix)
@@ -37,20 +31,3 @@ def traffic(subject: Subject) -> Iterator[Told]:
     if shares is not None and len(numbers) == len(values) and sum(numbers) not in (0, 100):
         message = f"the traffic adds up to {sum(numbers)} %; Azure takes 100, or 0 for none at all."
         yield Told(message, subject.root.key_place("traffic"))
-
-
-@rule("PS943", "A deployment's file or folder does not exist")
-def deployment_files(subject: Subject) -> Iterator[Told]:
-    if subject.kind.family != "deployment":
-        return
-    code = subject.root.mapping("code_configuration")
-    folder = _scalar(code, "code")
-    if folder is not None and not scalar_text(folder).startswith(_REMOTE):
-        where = subject.folder / scalar_text(folder)
-        if not subject.files.is_dir(where):
-            yield Told(f"the code folder '{scalar_text(folder)}' does not exist.", folder.place)
-            return
-        script = _scalar(code, "scoring_script")
-        if script is not None and not subject.files.is_file(where / Path(scalar_text(script))):
-            message = f"the scoring script '{scalar_text(script)}' is not in '{scalar_text(folder)}'."
-            yield Told(message, script.place, "Paths count from the code folder.")

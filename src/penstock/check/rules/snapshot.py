@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from penstock.check.coded import Coded, coded
 from penstock.check.memory import remembered
 from penstock.check.rule import Told, rule
 from penstock.check.snapshots import Snapshot, snapshot_of
 from penstock.check.subject import Subject
 from penstock.spec.files import SnapshotFile
-from penstock.spec.model import CommandComponent
 from penstock.spec.place import Place
 
 _LARGE = 100_000_000
@@ -117,7 +117,7 @@ def whole_repository(subject: Subject) -> Iterator[Told]:
 
 @rule("PS608", "An additional include that is in code: already")
 def collision(subject: Subject) -> Iterator[Told]:
-    for component in subject.commands():
+    for component in coded(subject):
         if component.code.path is None or snapshot_of(component, subject) is None:
             continue
         root = component.folder / component.code.path
@@ -140,8 +140,8 @@ def _exists(subject: Subject, path: Path) -> bool:
     return subject.files.is_file(path) or subject.files.is_dir(path)
 
 
-def _snapshots(subject: Subject) -> Iterator[tuple[CommandComponent, Snapshot]]:
-    for component in subject.commands():
+def _snapshots(subject: Subject) -> Iterator[tuple[Coded, Snapshot]]:
+    for component in coded(subject):
         snapshot = snapshot_of(component, subject)
         if snapshot is not None and snapshot.files:
             yield component, snapshot
@@ -160,7 +160,7 @@ def _some(names: list[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _place(component: CommandComponent) -> Place:
+def _place(component: Coded) -> Place:
     code = component.code
     return code.path_place if code.path is not None else code.includes[0].place
 
