@@ -241,12 +241,6 @@ def test_nested_nodes_with_registered_components_too(tmp_path: Path) -> None:
     assert told(tmp_path, {"j.yml": job, "o.yml": outer + '{x: "${{parent.inputs.i}}"}}\n'}, "PS101") == []
 
 
-@pytest.mark.parametrize(("kind", "count"), [("environments", 0), ("environment", 1), ("enviroments", 1), ("flows", 0)])
-def test_the_type_in_a_registry_reference(kind: str, count: int, tmp_path: Path) -> None:
-    text = f"type: command\ncommand: ls\ncompute: c\nenvironment: azureml://registries/azureml/{kind}/e/versions/1\n"
-    assert len(told(tmp_path, {"j.yml": text}, "PS405")) == count
-
-
 def test_a_file_for_a_folder_is_a_warning(tmp_path: Path) -> None:
     text = "type: command\ncommand: ls ${{inputs.a}} ${{inputs.b}}\ncompute: c\nenvironment: azureml:e:1\ninputs:\n"
     text += "  a: {type: uri_folder, path: ./x.csv}\n  b: {type: uri_file, path: ./x.csv}\n"

@@ -13,7 +13,7 @@ from penstock.spec.kind import Kind
 from penstock.spec.place import Place
 from penstock.spec.source import Entry, Mapping, Scalar
 
-RULES = ("PS005", "PS006", "PS007", "PS008", "PS009")
+RULES = ("PS005", "PS006", "PS007", "PS008", "PS009", "PS010")
 PIPELINE = """\
 $schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
 type: pipeline
@@ -80,7 +80,8 @@ def test_a_component_file_is_looked_at_where_a_job_names_it(tmp_path: Path) -> N
 
 def test_a_component_needs_a_name_by_itself_but_not_where_a_job_names_its_file(tmp_path: Path) -> None:
     nameless = COMPONENT.replace("name: c\n", "")
-    assert of(tmp_path, nameless) == ["PS009 job.yml:1:1 the command component lacks name:."]
+    [line] = of(tmp_path, nameless)
+    assert line.startswith("PS010 job.yml:1:1 the command component lacks name:. Write it, or give it to the command")
     assert of(tmp_path, BY_FILE, c_yml=nameless) == []
 
 

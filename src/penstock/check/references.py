@@ -33,7 +33,6 @@ _URIS = {
     "subscriptions": "azureml://subscriptions/ID/resourcegroups/GROUP/workspaces/NAME/datastores/NAME/paths/PATH",
 }
 _OTHER_URIS = ("locations", "resourcegroups", "resourceGroups", "models", "data", "feeds", "artifacts", "environments")
-_TYPES = ("environments", "components", "models", "data", "codes")
 _ALL_URIS = (*_URIS, *_OTHER_URIS, "components", "virtualclusters", "virtualClusters", "codes", "workspaces")
 
 
@@ -91,10 +90,7 @@ def _uri(rest: str) -> Problem | None:
     good = {"datastores": _datastore, "jobs": _job, "registries": _registry, "subscriptions": _subscription}[first]
     if good(parts) and not re.search(r"\s", "/".join(parts[:4])):
         return None
-    fix = f"Write {_URIS[first]}."
-    if first == "registries":
-        fix = f"{fix} TYPE is one of {', '.join(_TYPES)}."
-    return Problem("uri", "is not of the form of such a URI", fix)
+    return Problem("uri", "is not of the form of such a URI", f"Write {_URIS[first]}.")
 
 
 def _datastore(parts: list[str]) -> bool:
@@ -107,8 +103,6 @@ def _job(parts: list[str]) -> bool:
 
 
 def _registry(parts: list[str]) -> bool:
-    if len(parts) > 2 and difflib.get_close_matches(parts[2], _TYPES, n=1) and parts[2] not in _TYPES:
-        return False
     if len(parts) == 4 and parts[2] == "components":  # the newest one
         return all(parts)
     return len(parts) == 6 and all(parts) and parts[4] in ("versions", "labels")

@@ -18,8 +18,18 @@ from penstock.spec.source import Entry, Mapping, Node, Scalar, Sequence, scalar_
 
 # Keys that PS106 and PS301 miss in words of their own: their lack is a problem, "elsewhere", that has no message.
 TOLD_ELSEWHERE = ("component", "trial", "command")
-What = Literal["unknown", "ignored", "missing", "elsewhere", "type", "value"]
-_COSTS: dict[What, int] = {"unknown": 1, "ignored": 1, "missing": 3, "elsewhere": 4, "type": 2, "value": 2}
+# Keys of a file that the Azure CLI takes as options too: --name, --endpoint-name.
+ON_COMMAND_LINE = ("name", "endpoint_name")
+What = Literal["unknown", "ignored", "missing", "unnamed", "elsewhere", "type", "value"]
+_COSTS: dict[What, int] = {
+    "unknown": 1,
+    "ignored": 1,
+    "missing": 3,
+    "unnamed": 3,
+    "elsewhere": 4,
+    "type": 2,
+    "value": 2,
+}
 _DISCRIMINATORS = ("type", "task")
 _OTHER_KIND = 50  # the cost of a `type` that names another alternative
 _FEW = 12
@@ -39,7 +49,7 @@ class Problem:
 
     @property
     def cost(self) -> int:
-        if self.key in _DISCRIMINATORS and self.what != "missing":
+        if self.key in _DISCRIMINATORS and self.what not in ("missing", "unnamed"):
             return _OTHER_KIND
         return _COSTS[self.what]
 
@@ -134,7 +144,9 @@ class Comparison:
                 missing = [key for key in missing if key != meant]
                 is_open = field.get("open", False) and meant is None
                 found.append(_unknown(entry, owner, known if guesses > 0 else [], is_open=is_open))
-        found += _missing([key for key in missing if key not in TOLD_ELSEWHERE], owner)
+        unnamed = [key for key in missing if key in ON_COMMAND_LINE and not owner.key]
+        found += _missing(unnamed, owner, "unnamed")
+        found += _missing([key for key in missing if key not in (*TOLD_ELSEWHERE, *unnamed)], owner)
         found += [Problem("elsewhere", key, "", owner.place) for key in missing if key in TOLD_ELSEWHERE]
         return tuple(found)
 
@@ -305,12 +317,12 @@ def _words(field: Field) -> list[str]:
     return ["a list" if "list" in field else "an object"]
 
 
-def _missing(keys: list[str], owner: Owner) -> Problems:
+def _missing(keys: list[str], owner: Owner, what: What = "missing") -> Problems:
     """One problem for all required keys that an object lacks: they are told at the same place."""
     if not keys:
         return ()
     told = " and ".join(f"{key}:" for key in keys)
-    return (Problem("missing", keys[0], f"{owner.name} lacks {told}.", owner.place),)
+    return (Problem(what, keys[0], f"{owner.name} lacks {told}.", owner.place),)
 
 
 def _odd_key(entry: Entry, owner: Owner) -> Problem:

@@ -1,4 +1,4 @@
-"""PS005 to PS009: what the schemas of Azure's client say of keys and values."""
+"""PS005 to PS010: what the schemas of Azure's client say of keys and values."""
 
 from __future__ import annotations
 
@@ -45,6 +45,12 @@ def ignored_key(subject: Subject) -> Iterator[Told]:
 @rule("PS009", "A required key is missing", azure_only=True)
 def missing_key(subject: Subject) -> Iterator[Told]:
     yield from _told(subject, "missing")
+
+
+@rule("PS010", "A name that is not in the file", "warning")
+def no_name(subject: Subject) -> Iterator[Told]:
+    for told in _told(subject, "unnamed"):
+        yield Told(told.message, told.place, "Write it, or give it to the command line with --name or --endpoint-name.")
 
 
 def _problems(subject: Subject) -> Problems:
