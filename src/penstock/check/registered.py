@@ -40,15 +40,16 @@ def registered(subject: Subject) -> Iterator[tuple[Broken, Scope]]:
 
 def unresolved(subject: Subject) -> Iterator[Unresolved]:
     """The expressions in inputs of such nodes that lead to nothing."""
+    outputs = {node.name: tuple(node.component.outputs) for node in subject.nodes()}
     for broken, scope in registered(subject):
         for value in broken.job.inputs.values():
             for reference in value.template.references() if value.template is not None else ():
-                problem = _problem(reference, scope, subject)
+                problem = _problem(reference, scope, outputs)
                 if problem is not None:
                     yield problem
 
 
-def _problem(reference: Reference, scope: Scope, subject: Subject) -> Unresolved | None:
+def _problem(reference: Reference, scope: Scope, outputs: Mapping[str, tuple[str, ...]]) -> Unresolved | None:
     path, text, place = reference.path, str(reference), reference.place
     if len(path) == 1:  # what belongs to the run
         return None
@@ -60,8 +61,8 @@ def _problem(reference: Reference, scope: Scope, subject: Subject) -> Unresolved
     job, port = path[2], path[4]
     if job not in scope.jobs:
         return Unresolved(text, "job", job, tuple(scope.jobs), place)
-    outputs = next((node.component.outputs for node in subject.nodes() if node.name == scope.prefix + job), None)
-    return None if outputs is None or port in outputs else Unresolved(text, "output", port, tuple(outputs), place)
+    known = outputs.get(scope.prefix + job)
+    return None if known is None or port in known else Unresolved(text, "output", port, known, place)
 
 
 def data_of(broken: Broken) -> Iterator[tuple[str, Data]]:
