@@ -85,6 +85,37 @@ class _Unsure(Exception):  # noqa: N818 - not an error: the command is beyond wh
     pass
 
 
+class _Unclosed(_Unsure):
+    """The command ends within quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A command split into words. `quotes` are those around each reference, in order; empty for one without."""
+
+    commands: tuple[tuple[Word, ...], ...]
+    quotes: tuple[tuple[Reference, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuote:
+    """A command that bash refuses since the quote `mark` is never closed."""
+
+    mark: str
+
+
+def read_line(template: Template) -> Line | OpenQuote | None:
+    """A command split into words; None if that cannot be told for certain."""
+    splitter = _Splitter(template)
+    try:
+        commands = tuple(tuple(words) for words in splitter.split() if words)
+    except _Unclosed as error:
+        return OpenQuote(str(error))
+    except _Unsure:
+        return None
+    return Line(commands, tuple(splitter.quotes))
+
+
 def read_command(template: Template) -> Program | None:
     """The Python programs that a command starts; None if the command is not plain enough to be sure of."""
     try:
@@ -217,6 +248,10 @@ class _Splitter:
         self.words: list[Word] = []
         self.skip_next = False
         self.written: list[Word] = []
+        self.quotes: list[tuple[Reference, str]] = []
+        self.braces = (
+            False  # whether there is a ${ that is more than a name in braces, in which quotes mean other things
+        )
 
     def split(self) -> Iterator[list[Word]]:
         while self.at < len(self.cells):
@@ -224,6 +259,7 @@ class _Splitter:
             self.at += 1
             if isinstance(cell, Reference):
                 self.open.quoted = False
+                self.quotes.append((cell, ""))
                 self.open.add(cell, optional=optional)
             elif cell in "\n;&|":
                 self._end_word()
@@ -309,10 +345,18 @@ class _Splitter:
             raise _Unsure
         self.open.add("$", optional=optional)
         self.open.unknown = self.open.unknown or bool(re.match(r"[\w{@*#?!$-]", following))
+        self._braces()
         if following == "{":
             while self._peek() not in ("}", ""):
                 self.at += 1
             self.at += 1
+
+    def _braces(self) -> None:
+        """Note whether the `$` that was read begins more than the name of a variable; it must be on the same line."""
+        rest = "".join(str(cell) for cell, _ in self.cells[self.at : self.at + 100])
+        if rest.startswith("\\\n"):
+            raise _Unsure
+        self.braces = self.braces or (rest.startswith("{") and re.match(r"\{\w+\}", rest) is None)
 
     def _quotation(self, quote: str, *, optional: tuple[Reference, ...]) -> None:
         self.open.begin(optional=optional)
@@ -322,11 +366,13 @@ class _Splitter:
             self.at += 1
             if cell == quote:
                 return
-            if isinstance(cell, str) and quote == '"' and cell in "`$\\":
+            if isinstance(cell, Reference):
+                self.quotes.append((cell, quote))
+            elif quote == '"' and cell in "`$\\":
                 cell = self._inside(cell)
             if cell:
                 self.open.add(cell, optional=optional)
-        raise _Unsure
+        raise _Unsure if self.braces else _Unclosed(quote)
 
     def _inside(self, cell: str) -> str:
         """A special character between double quotes, as bash takes it."""
@@ -334,6 +380,7 @@ class _Splitter:
         if cell == "`" or (cell == "$" and following in ("(", "[")):
             raise _Unsure
         if cell == "$":
+            self._braces()
             self.open.unknown = self.open.unknown or bool(re.match(r"[\w{@*#?!$-]", following))
             return cell
         if following in ('"', "\\", "$", "`", "\n"):

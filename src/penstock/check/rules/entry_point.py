@@ -221,7 +221,7 @@ def _refused_of_nodes(subject: Subject) -> Iterator[Told]:
     for node in subject.graph.nodes.values() if subject.graph else ():
         if not isinstance(node.component, CommandComponent):
             continue
-        for begun, found in _matches(node.component, subject):
+        for begun, found in matches(node.component, subject):
             for given, word in _values(found):
                 told = _refused_of_node(node, begun, given, word)
                 if told is not None:
@@ -284,10 +284,12 @@ def _started(subject: Subject) -> Iterator[Started]:
 
 def _matched(subject: Subject) -> Iterator[tuple[Started, Match]]:
     for component in subject.commands():
-        yield from _matches(component, subject)
+        yield from matches(component, subject)
 
 
-def _matches(component: CommandComponent, subject: Subject) -> tuple[tuple[Started, Match], ...]:
+def matches(component: CommandComponent, subject: Subject) -> tuple[tuple[Started, Match], ...]:
+    """The programs that a component's command starts, each with what of the command its arguments take."""
+
     def make() -> tuple[tuple[Started, Match], ...]:
         return tuple(
             (begun, match(begun.run.words, begun.interface, lambda word: _is_one(word, component)))
