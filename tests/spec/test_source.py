@@ -93,6 +93,27 @@ def test_what_is_wrong_is_told_at_its_place(data: bytes, place: str, message: st
     assert message in finding.message
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("a:\n\tb: 1", "Indent with blanks"),
+        ("a: 1\n\tb: 2", "Indent with blanks"),
+        ("a: @x", "Put the text in quotes: none begins with @"),
+        ("a: b: c", "Put a text with a colon in quotes"),
+        ("a: [1, 2", "Close the list with ]."),
+        ("a: {b: 1", "Close the object with }."),
+        ("a: - b", "Begin the list on a line of its own."),
+        ("a: 1\nb", "Write KEY: VALUE"),
+        ("a:\n  b: 1\n c: 2", "Correct the indentation"),
+        ("a:\n  - b\n - d", "Correct the indentation"),
+        ('a: "\\q"', "Write two backslashes"),
+    ],
+)
+def test_the_way_out_of_a_fault_of_the_syntax(text: str, fix: str) -> None:
+    [finding] = parse(text, "x.yml").findings
+    assert fix in finding.fix, finding
+
+
 def test_a_byte_order_mark_is_no_content() -> None:
     assert plain(parse(b"\xef\xbb\xbfa: 1", "x.yml").root) == {"a": 1}
 

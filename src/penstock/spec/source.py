@@ -147,7 +147,30 @@ def _malformed(error: yaml.MarkedYAMLError, text: str, file: str) -> Document:
     mark = error.context_mark if begins else error.problem_mark or error.context_mark
     place = min(Place(file, mark.line + 1, mark.column + 1), _place_after(text, file)) if mark else Place(file)
     problem = "the quote that opens here is never closed" if unclosed else error.problem or error.context
-    return _broken(file, place, f"is not YAML: {problem}")
+    return _broken(file, place, f"is not YAML: {problem}", _way_out(error.problem or "", text, place))
+
+
+_NO_TABS = "Indent with blanks: YAML takes no tabs there."
+_WAYS_OUT = {  # by what libyaml says
+    "found a tab character that violates indentation": _NO_TABS,
+    "mapping values are not allowed in this context": "Put a text with a colon in quotes, or correct the indentation.",
+    "block sequence entries are not allowed in this context": "Begin the list on a line of its own.",
+    "did not find expected ',' or ']'": "Close the list with ].",
+    "did not find expected ',' or '}'": "Close the object with }.",
+    "could not find expected ':'": "Write KEY: VALUE, or indent the line if it belongs to the one above.",
+    "did not find expected key": "Correct the indentation, or close the quote or bracket before.",
+    "did not find expected '-' indicator": "Correct the indentation.",
+    "found unknown escape character": "Write two backslashes, or single quotes around the text.",
+}
+
+
+def _way_out(problem: str, text: str, place: Place) -> str:
+    """What to do about a fault of the syntax; empty if that is not known."""
+    if problem != "found character that cannot start any token":
+        return _WAYS_OUT.get(problem, "")
+    line = _LINE_END.split(text)[place.line - 1]
+    character = line[place.column - 1 : place.column]
+    return _NO_TABS if character == "\t" else f"Put the text in quotes: none begins with {character}"
 
 
 def _place_after(text: str, file: str) -> Place:
