@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from penstock.check.entry_point import Interface
 from penstock.check.entry_point_code import Code, Module, parse
 from penstock.check.entry_point_match import match
+from penstock.check.entry_point_outline import outline
 from penstock.check.entry_point_shell import read_command
 from penstock.check.snapshots import interface
 from penstock.spec.expression import parse_template
@@ -33,7 +34,7 @@ def read(files: dict[str, str], entry: str = "train.py") -> Interface | None:
     def parsed(name: str, main: bool) -> Any:
         return parse(name, dedent(files[name]).encode(), main=main)
 
-    code = Code(frozenset(files), parsed)
+    code = Code(frozenset(files), parsed, lambda name: outline(dedent(files[name]).encode()))
     module = code.module(entry, main=True)
     assert isinstance(module, Module)
     return interface(code, module, str(Path(entry).parent))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
+from penstock.check.entry_point_outline import Outline
+
 _LARGEST = 1_000_000
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -188,7 +190,17 @@ class Module:
 
     @cached_property
     def _import_statements(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom))
+        found: list[ast.Import | ast.ImportFrom] = []
+        todo: list[ast.AST] = list(reversed(self.body))
+        while todo:
+            node = todo.pop()
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                found.append(node)
+            for name in _BLOCKS:
+                block = getattr(node, name, None)
+                if isinstance(block, list):
+                    todo += reversed(block)
+        return tuple(found)
 
     @cached_property
     def constants(self) -> Mapping[str, ast.expr]:
@@ -225,6 +237,9 @@ class Module:
             return cast("object", ast.literal_eval(node))
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return ...
+
+
+_BLOCKS = ("finalbody", "orelse", "handlers", "cases", "body")  # where statements stand in statements, last ones first
 
 
 def _from(node: ast.ImportFrom) -> str:
@@ -283,12 +298,47 @@ def parse(name: str, data: bytes, *, main: bool) -> Module | NotPython | None:
 
 
 class Code:
-    """The Python files of one snapshot. `read` parses a file by its name in it, as the main one or not."""
+    """The Python files of one snapshot.
 
-    def __init__(self, names: frozenset[str], read: Callable[[str, bool], Module | NotPython | None]) -> None:
+    `read` parses a file by its name in it, as the main one or not; `outlined` gives its outline.
+    """
+
+    def __init__(
+        self,
+        names: frozenset[str],
+        read: Callable[[str, bool], Module | NotPython | None],
+        outlined: Callable[[str], Outline],
+    ) -> None:
         self.names = names
         self._read = read
+        self._outlined = outlined
         self._located: dict[tuple[str, str, str], str | None] = {}
+        self._about: dict[str, frozenset[str]] = {}
+
+    def about_arguments(self, root: str) -> frozenset[str]:
+        """The files that may have to do with the command line: that name what reads one, or import such a file."""
+        if root not in self._about:
+            self._about[root] = frozenset(self._reaching(root))
+        return self._about[root]
+
+    def _reaching(self, root: str) -> set[str]:
+        importers: dict[str, list[str]] = {}
+        found: list[str] = []
+        for name in self.names:
+            if not name.endswith(".py"):
+                continue
+            outlined = self._outlined(name)
+            if outlined.about_arguments:
+                found.append(name)
+            for imported in outlined.imported:
+                for file in _with_packages(self, imported, name, root):
+                    importers.setdefault(file, []).append(name)
+        seen = set(found)
+        while found:
+            new = [name for name in importers.get(found.pop(), ()) if name not in seen]
+            seen.update(new)
+            found += new
+        return seen
 
     def module(self, name: str, *, main: bool = False) -> Module | NotPython | None:
         """The parsed file; None if it is not there or cannot be read as text."""
@@ -307,9 +357,9 @@ class Code:
                 return candidate
         return None
 
-    def locate(self, imported: str, module: Module, root: str) -> str | None:
-        """The file of a module as another one names it: relative to itself, or absolute from `root`."""
-        folder = posixpath.dirname(module.name) if imported.startswith(".") else ""
+    def locate(self, imported: str, importer: str, root: str) -> str | None:
+        """The file of a module as the file `importer` names it: relative to itself, or absolute from `root`."""
+        folder = posixpath.dirname(importer) if imported.startswith(".") else ""
         key = (imported, folder, root)
         if key not in self._located:
             self._located[key] = self._locate(*key)
@@ -328,13 +378,15 @@ class Code:
 def imported_files(code: Code, module: Module, root: str) -> Iterator[str]:
     """The files of the snapshot that a module imports by any import in it, packages around them included."""
     for name in module.imported:
-        yield from _with_packages(code, name, module, root)
+        yield from _with_packages(code, name, module.name, root)
 
 
-def _with_packages(code: Code, name: str, module: Module, root: str) -> Iterator[str]:
+def _with_packages(code: Code, name: str, importer: str, root: str) -> Iterator[str]:
     dots = len(name) - len(name.lstrip("."))
     parts = name[dots:].split(".")
+    if not dots and parts[0] not in code.words:
+        return
     for count in range(1, len(parts) + 1):
-        found = code.locate("." * dots + ".".join(parts[:count]), module, root)
+        found = code.locate("." * dots + ".".join(parts[:count]), importer, root)
         if found:
             yield found

@@ -14,7 +14,10 @@ _MOST = 400
 
 @dataclass
 class Reached:
-    """The modules that a script imports from the snapshot, and the functions and classes mentioned on the way."""
+    """The modules that a script imports from the snapshot, and the functions and classes mentioned on the way.
+
+    Only those that may have to do with the command line; to parse the others is most of the time.
+    """
 
     code: Code
     entry: Module
@@ -37,6 +40,8 @@ class Reached:
             reached.scopes[module.name, scope] = (module, scope)
             if scope is None:
                 for name in imported_files(code, module, root):
+                    if name not in code.about_arguments(root):
+                        continue
                     other = reached._module(name)
                     if other is None:
                         return None
@@ -46,6 +51,8 @@ class Reached:
 
     def _module(self, name: str) -> Module | None:
         if name not in self.by_name:
+            if name not in self.code.about_arguments(self.root):
+                return None
             module = self.code.module(name)
             if not isinstance(module, Module):
                 return None
@@ -76,12 +83,12 @@ class Reached:
             return None
         dot = "" if imported.module.endswith(".") else "."
         dotted = imported.module if imported.attribute is None else f"{imported.module}{dot}{imported.attribute}"
-        path = self.code.locate(dotted, module, self.root)
+        path = self.code.locate(dotted, module.name, self.root)
         other = self.by_name.get(path) if path else None
         return self._named(attribute, other) if other is not None else None
 
     def _imported(self, imported: Imported, module: Module) -> Module | None:
-        path = self.code.locate(imported.module, module, self.root)
+        path = self.code.locate(imported.module, module.name, self.root)
         return self._module(path) if path else None
 
     def function(self, node: ast.expr, module: Module) -> tuple[Function, Module] | None:

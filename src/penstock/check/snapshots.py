@@ -13,6 +13,7 @@ from penstock.check.entry_point import Interface
 from penstock.check.entry_point_argparse import read_argparse
 from penstock.check.entry_point_click import read_click, read_typer
 from penstock.check.entry_point_code import Code, Module, NotPython, parse
+from penstock.check.entry_point_outline import Outline, outline
 from penstock.check.entry_point_reach import Reached
 from penstock.check.entry_point_shell import Program, Run, read_command
 from penstock.check.memory import bytes_of, remembered
@@ -89,7 +90,18 @@ def _read(code: Path | None, includes: tuple[Path, ...], subject: Subject, *, wh
         key = ("parsed", os.path.normpath(paths[name]), name, main)
         return remembered(subject, key, lambda: _parsed(Path(key[1]), name, subject, main=main))
 
-    return Snapshot(listed, paths, Code(frozenset(paths), read), whole)
+    def outlined(name: str) -> Outline:
+        path = Path(os.path.normpath(paths[name]))
+        return remembered(subject, ("outline", path), lambda: _outlined(path, subject))
+
+    return Snapshot(listed, paths, Code(frozenset(paths), read, outlined), whole)
+
+
+def _outlined(path: Path, subject: Subject) -> Outline:
+    try:
+        return outline(bytes_of(subject, path))
+    except OSError:
+        return Outline(about_arguments=False, imported=())
 
 
 def _parsed(path: Path, name: str, subject: Subject, *, main: bool) -> Module | NotPython | None:

@@ -165,6 +165,6 @@ def _local(code: Code, names: tuple[str, ...], module: Module, root: str) -> lis
         dots = len(name) - len(name.lstrip("."))
         parts = name[dots:].split(".")
         for count in range(1, len(parts) + 1):
-            path = code.locate("." * dots + ".".join(parts[:count]), module, root)
+            path = code.locate("." * dots + ".".join(parts[:count]), module.name, root)
             found += [path] if path else []
     return found
