@@ -64,7 +64,9 @@ environment: file:env/environment.yml
 KINDS = {"parallel": PARALLEL, "spark": SPARK, "online": ONLINE, "batch": BATCH}
 SERVICES = ("parallel", "online", "batch")
 ENVIRONMENT = f"{SCHEMA}/environment.schema.json\nname: e\nversion: '1'\nimage: x:1\nconda_file: conda.yml\n"
-CONDA = "dependencies:\n- python=3.11\n- pip=25.3\n- pip:\n  - pandas==2.3.3\n"
+SERVER = "azureml-inference-server-http==1.4.1"
+CONDA = f"dependencies:\n- python=3.11\n- pip=25.3\n- pip:\n  - pandas==2.3.3\n  - {SERVER}\n"
+BARE = CONDA.replace(SERVER, "numpy==2.3.5")
 GOOD = "import pandas\n\ndef init():\n    ...\n\ndef run(data):\n    return pandas.DataFrame(data)\n"
 
 
@@ -278,3 +280,74 @@ def test_one_check_searches_only_so_much(tmp_path: Path) -> None:
         os.truncate(tmp_path / "src" / f"{number:02}.txt", 10**6)
     (only,) = told(tmp_path, {"one.yml": base["one.yml"]}, "PS705")
     assert "11 of the 61 files in the snapshot, 11.0 MB" in only
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "rule"),
+    [
+        ("online", "  scoring_script: main.py\n", "", "PS946 one.yml:5:1"),
+        ("online", "  code: ./src\n", "", "PS946 one.yml:5:1"),
+        ("online", "environment: file:env/environment.yml\n", "", "PS946 one.yml:1:1"),
+        ("online", "instance_count: 1\n", "instance_count: 1\ntype: kubernetes\n", ""),
+        ("online", "instance_count: 1\n", "instance_count: 1\nscale_settings: {type: default}\n", ""),
+        (
+            "online",
+            "instance_count: 1\n",
+            "instance_count: 1\nscale_settings: {type: target_utilization, min_instances: 1}\n",
+            "PS944 one.yml:11:24",
+        ),
+        ("batch", "  scoring_script: main.py\n", "", "PS946 one.yml:7:1"),
+        ("batch", "model: azureml:churn:4\n", "", "PS946 one.yml:1:1"),
+        ("batch", "environment: file:env/environment.yml\n", "", ""),
+        ("batch", "compute:", "settings: {mini_batch_size: 0}\ncompute:", "PS948 one.yml:6:29"),
+        ("batch", "compute:", "settings: {mini_batch_size: 1, error_threshold: -2}\ncompute:", "PS948 one.yml:6:49"),
+        ("batch", "compute:", "settings: {mini_batch_size: 1, error_threshold: -1}\ncompute:", ""),
+        ("batch", "compute:", "resources: {instance_count: 0}\ncompute:", "PS948 one.yml:6:29"),
+        ("parallel", "images: {type: uri_folder}", "images: {type: string}", "PS911 one.yml:7:13"),
+        ("spark", "entry:", "jars: [lib.jar]\nentry:", "PS923 one.yml:6:8"),
+        ("spark", "entry:", "py_files: [./main.py]\nentry:", ""),
+        ("spark", "entry:", "files: ['abfss://a@b.dfs.core.windows.net/x', '*.txt', /opt/x]\nentry:", ""),
+        ("spark", "entry:", "archives: ['env.tgz#environment']\nentry:", "PS923 one.yml:6:12"),
+    ],
+)
+def test_what_microsofts_pages_say(kind: str, old: str, new: str, rule: str, tmp_path: Path) -> None:
+    assert old in KINDS[kind]
+    lines = of(tmp_path, kind, **{"one.yml": KINDS[kind].replace(old, new)})
+    assert [" ".join(line.split()[:2]) for line in lines] == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        ("--allowed_failed_percent 101", True),
+        ("--allowed_failed_percent=100", False),
+        ("--x 1 --task_overhead_timeout 0 --y 2", True),
+        ("--error_threshold -1", False),
+        ("--error_threshold -2", True),
+        ("--first_task_creation_timeout 259201", True),
+        ("--other 259201", False),
+        ("--task_overhead_timeout ${{inputs.images}}", False),
+    ],
+)
+def test_settings_of_azures_own(arguments: str, wrong: bool, tmp_path: Path) -> None:
+    text = PARALLEL.replace("  entry_script:", f"  program_arguments: {arguments}\n  entry_script:")
+    assert rules(of(tmp_path, "parallel", **{"one.yml": text})) == (["PS910"] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("environment", "conda", "wrong"),
+    [
+        (ENVIRONMENT, BARE, True),
+        (ENVIRONMENT, CONDA.replace(SERVER, "azureml-defaults==1.60.0"), False),
+        (ENVIRONMENT, CONDA.replace(SERVER, "what-nobody-knows==1"), False),
+        (
+            ENVIRONMENT.replace("x:1", "mcr.microsoft.com/azureml/minimal-inference:1"),
+            CONDA.replace(SERVER, "numpy==2.3.5"),
+            False,
+        ),
+    ],
+)
+def test_the_server_is_in_the_environment(environment: str, conda: str, wrong: bool, tmp_path: Path) -> None:
+    more = {"env/environment.yml": environment, "env/conda.yml": conda}
+    assert rules(told(tmp_path, files("online", **more), "PS512")) == (["PS512"] if wrong else [])
+    assert told(tmp_path, files("batch", **more), "PS512") == []

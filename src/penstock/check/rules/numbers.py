@@ -32,6 +32,14 @@ _PARALLEL = (
     Limit("retry_settings", "timeout", 1, 259_200),
 )
 _COMMAND = (Limit("resources", "instance_count", 1),)
+# "CLI (v2) batch deployment YAML schema"; the same keys stand in settings: with type: model, else in the file itself.
+_BATCH = (
+    Limit("", "mini_batch_size", 1),
+    Limit("", "max_concurrency_per_instance", 1),
+    Limit("", "error_threshold", -1),
+    Limit("retry_settings", "max_retries", 0),
+    Limit("retry_settings", "timeout", 1),
+)
 _PROBE = ("initial_delay", "timeout", "success_threshold", "failure_threshold")
 # "CLI (v2) managed online deployment YAML schema": the minimum of a probe's numbers, the longest request
 _ONLINE = tuple(Limit(probe, key, 1) for probe in ("liveness_probe", "readiness_probe") for key in _PROBE)
@@ -75,7 +83,11 @@ def step_numbers(subject: Subject) -> Iterator[Told]:
 
 @rule("PS948", "A number of a deployment out of its limits")
 def deployment_numbers(subject: Subject) -> Iterator[Told]:
-    if subject.kind.family != "deployment" or not subject.kind.type.endswith("_online"):
+    if subject.kind.family != "deployment":
         return
-    managed = subject.root.text("type") != "kubernetes" and subject.kind.type == "managed_online"
-    yield from outside(subject.root, (*_ONLINE, *_MANAGED) if managed else _ONLINE, "the deployment")
+    if subject.kind.type.endswith("_online"):
+        managed = subject.root.text("type") != "kubernetes" and subject.kind.type == "managed_online"
+        yield from outside(subject.root, (*_ONLINE, *_MANAGED) if managed else _ONLINE, "the deployment")
+    elif subject.kind.type == "batch":
+        yield from outside(subject.root, (*_BATCH, *_COMMAND), "the deployment")
+        yield from outside(subject.root.mapping("settings") or Mapping(subject.root.place, {}), _BATCH, "settings")

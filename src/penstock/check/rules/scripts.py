@@ -1,4 +1,4 @@
-"""PS913 to PS920, PS943: the scripts of parallel and spark steps and of deployments. They are read, never imported."""
+"""PS512, PS913 to PS920, PS943: the scripts of parallel and spark steps and of deployments, read and never imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from penstock.check.coded import Scripted, scripted
 from penstock.check.entry_point_code import Function, Module
-from penstock.check.environments import environment_of
+from penstock.check.environments import conda_of, environment_of
+from penstock.check.modules import brought, is_known
 from penstock.check.rule import Told, rule
 from penstock.check.rules.references import CURATED
 from penstock.check.snapshots import script_name, script_of, snapshot_of
@@ -216,3 +217,26 @@ def _returns(function: Function) -> bool:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
+
+
+# "Deploy MLflow models to online endpoints": the package is required. Azure's images for inference have it.
+_SERVERS = {"azureml-inference-server-http", "azureml-defaults"}
+
+
+@rule("PS512", "An environment without the server that calls the scoring script", "warning")
+def no_server(subject: Subject) -> Iterator[Told]:
+    for service in _services(subject):
+        environment = environment_of(service.of, subject)
+        conda = conda_of(environment, subject) if environment is not None else None
+        if service.of.kind != "online" or environment is None or conda is None or conda.opaque:
+            continue
+        if {"inference_config", "build"} & set(environment.source.entries):
+            continue
+        known = all(is_known(package.name) or package.name in _SERVERS for package in conda.packages)
+        present = brought(package.name for package in conda.packages)
+        if known and not _SERVERS & present and "inference" not in (environment.source.text("image") or ""):
+            message = (
+                f"{service.of.name}: the environment has no azureml-inference-server-http, which calls the script."
+            )
+            place = environment.source.key_place("conda_file")
+            yield Told(message, place, "Add azureml-inference-server-http to the conda file.")
