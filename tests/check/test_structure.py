@@ -203,3 +203,11 @@ def test_an_aliased_tree_is_looked_at_once_however_often_it_is_named() -> None:
         tree = Mapping(place, {name: Entry(key, tree) for name in ("description", "oddity")})
     found = Comparison().compare(tree, root_of(Kind("data", ""), tree), Owner("it", "", place))
     assert [problem.what for problem in found] == ["type", "unknown", "missing"]
+
+
+def test_an_environment_that_is_none_is_told_once(tmp_path: Path) -> None:
+    text = COMPONENT.replace("azureml:e:1", "environment.yml")
+    assert "environment.yml" in text
+    assert of(tmp_path, text) == []
+    lines = told(tmp_path, {"c.yml": text}, "PS")
+    assert [line.split()[0] for line in lines] == ["PS506"]

@@ -49,12 +49,19 @@ def odd_environment(subject: Subject) -> Iterator[Told]:
     for kind, node, problem in _problems(subject):
         if problem.what == "form" and kind == "environment":
             yield Told(f"the environment '{node.value}' {problem.message}.", node.place, problem.fix)
+    for node in no_environments(subject):
+        text = scalar_text(node)
+        is_file = text.endswith((".yml", ".yaml"))
+        fix = f"Write file:{text}." if is_file else "Write azureml:NAME:VERSION, or an object with image:."
+        yield Told(f"the environment '{text}' is neither registered nor a file.", node.place, fix)
+
+
+def no_environments(subject: Subject) -> Iterator[Scalar]:
+    """Texts that stand where an environment may and are no reference to one."""
     for kind, node in references(subject):
         text = scalar_text(node)
         if kind == "environment" and text and not text.startswith(("azureml:", "file:", "${{")):
-            is_file = text.endswith((".yml", ".yaml"))
-            fix = f"Write file:{text}." if is_file else "Write azureml:NAME:VERSION, or an object with image:."
-            yield Told(f"the environment '{text}' is neither registered nor a file.", node.place, fix)
+            yield node
 
 
 def _problems(subject: Subject) -> Iterator[tuple[ReferenceKind, Scalar, Problem]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from penstock.check.memory import remembered
 from penstock.check.rule import Told, rule
+from penstock.check.rules.references import no_environments
 from penstock.check.structure import Comparison, Owner, Problem, Problems
 from penstock.check.structure_schema import COMPONENT_TYPES, JOB_TYPES, root_of, tasks, used_component
 from penstock.check.subject import Subject
@@ -60,7 +61,7 @@ def _problems(subject: Subject) -> Problems:
     for component in subject.components():
         if component is not subject.component and id(component) not in inline:
             found += _used_once(component, subject)
-    told = _odd_node_types(subject)
+    told = _odd_node_types(subject) | {node.place for node in no_environments(subject)}
     return tuple(problem for problem in found if problem.place not in told)
 
 
