@@ -211,3 +211,11 @@ def test_an_environment_that_is_none_is_told_once(tmp_path: Path) -> None:
     assert of(tmp_path, text) == []
     lines = told(tmp_path, {"c.yml": text}, "PS")
     assert [line.split()[0] for line in lines] == ["PS506"]
+
+
+def test_an_input_of_a_job_is_not_declared_as_that_of_a_component(tmp_path: Path) -> None:
+    text = PIPELINE.replace("jobs:", "inputs:\n  rate: {type: number, default: 3}\njobs:", 1)
+    [line] = [line for line in of(tmp_path, text) if line.startswith("PS006")]
+    assert line.endswith(
+        "'type' cannot be 'number'. A job gives the value itself: NAME: VALUE. Only data has a type there."
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from penstock.check.memory import remembered
 from penstock.check.rule import Told, rule
@@ -12,7 +14,7 @@ from penstock.check.structure_schema import COMPONENT_TYPES, JOB_TYPES, root_of,
 from penstock.check.subject import Subject
 from penstock.spec.finding import did_you_mean
 from penstock.spec.kind import Kind
-from penstock.spec.model import CommandComponent, Component
+from penstock.spec.model import LITERAL_TYPES, CommandComponent, Component
 from penstock.spec.place import Place
 from penstock.spec.source import Mapping, plain
 
@@ -62,7 +64,17 @@ def _problems(subject: Subject) -> Problems:
         if component is not subject.component and id(component) not in inline:
             found += _used_once(component, subject)
     told = _odd_node_types(subject) | {node.place for node in no_environments(subject)}
-    return tuple(problem for problem in found if problem.place not in told)
+    return tuple(_as_in_a_job(problem, subject) for problem in found if problem.place not in told)
+
+
+_OF_LITERAL = re.compile(rf"'type' cannot be '({'|'.join(LITERAL_TYPES)})'\.")
+
+
+def _as_in_a_job(problem: Problem, subject: Subject) -> Problem:
+    """A job's input that is declared as a component declares it is the usual mistake."""
+    if subject.kind.family != "job" or problem.what != "value" or not _OF_LITERAL.match(problem.message):
+        return problem
+    return replace(problem, fix="A job gives the value itself: NAME: VALUE. Only data has a type there.")
 
 
 def _odd_node_types(subject: Subject) -> set[Place]:
