@@ -62,7 +62,8 @@ def test_words_are_those_of_bash(rest: str) -> None:
         else:
             told[-1].append(word)
     if done.returncode == 0 and not done.stderr:  # else a redirection failed, and what it was for was not done
-        assert sorted(run for run in told if run) == sorted(shown)  # the two sides of a | run at the same time
+        known = [run for run in told if run and not set(run[0]) & set("*?[{~")]  # else: not sure
+        assert sorted(known) == sorted(shown)  # the two sides of a | run at the same time
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ version: 1.0.0
 inputs:
   x: {type: TYPE}
 environment: azureml:e:1
-command: echo ${{inputs.x}}
+command: echo "${{inputs.x}}"
 """
 JOB = """
 $schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
