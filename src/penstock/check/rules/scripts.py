@@ -41,7 +41,7 @@ def _missing(one: Scripted, subject: Subject) -> Iterator[Told]:
     text, code = scalar_text(one.script), one.code.path
     if not name.startswith("..") and subject.files.is_file(one.folder / code / name):
         message = f"{one.name}: '{text}' is in '{code}', but an ignore file keeps it out of the snapshot."
-        yield Told(message, one.script.place, "penstock snapshot tells which line of .amlignore or .gitignore does.")
+        yield Told(message, one.script.place, "Look into .amlignore, else .gitignore, in the code folder.")
         return
     close = difflib.get_close_matches(name, [path for path in snapshot.paths if path.endswith(".py")], n=1)
     fix = f"Did you mean '{close[0]}'?" if close else "Paths count from the code folder."
