@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.check.coded import Coded, coded
+from penstock.check.coded import coded
 from penstock.check.conda import Conda, read_conda
 from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
+from penstock.graph.coded import Coded
 from penstock.spec.source import Document, Mapping, Node, Scalar, parse, scalar_text
 
 

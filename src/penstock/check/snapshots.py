@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.check.coded import Coded, Scripted
 from penstock.check.entry_point import Interface
 from penstock.check.entry_point_argparse import read_argparse
 from penstock.check.entry_point_click import read_click, read_typer
@@ -18,6 +17,7 @@ from penstock.check.entry_point_reach import Reached
 from penstock.check.entry_point_shell import Program, Run, read_command
 from penstock.check.memory import bytes_of, remembered
 from penstock.check.subject import Subject
+from penstock.graph.coded import Coded, Scripted
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Scalar, Sequence, scalar_text

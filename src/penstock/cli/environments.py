@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
 from penstock.plan import Plan
 from penstock.plan.requirements import Requirements, requirements_of
 from penstock.spec.files import Files
-from penstock.spec.model import CommandComponent
 from penstock.store.host import differences, host_interpreter
 from penstock.store.venvs import Venv, Venvs
 from penstock.store.workspace import Workspace
@@ -39,8 +39,8 @@ def declared(plan: Plan, files: Files) -> dict[str, Requirements]:
     """What the nodes' environments install, as far as they name conda files."""
     found = {}
     for planned in plan.nodes:
-        component = planned.node.component
-        wanted = requirements_of(component, files) if isinstance(component, CommandComponent) else None
+        component = coded_of(planned.node.component)
+        wanted = requirements_of(component, files) if component is not None else None
         if wanted is not None:
             found[planned.name] = wanted
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penstock.graph.coded import Coded
 from penstock.spec.files import Files, SnapshotFile
-from penstock.spec.model import CommandComponent
 
 
-def code_files(component: CommandComponent, files: Files) -> Iterator[SnapshotFile]:
+def code_files(component: Coded, files: Files) -> Iterator[SnapshotFile]:
     """What uploading `code` with `additional_includes` would send, in a stable order. Raises OSError."""
     code, folder = component.code, component.folder
     includes = tuple(folder / str(include.value) for include in code.includes)

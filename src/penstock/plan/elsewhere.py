@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penstock.graph.coded import coded_of
 from penstock.graph.model import Graph
-from penstock.spec.model import CommandComponent
 from penstock.spec.source import Mapping, Scalar, scalar_text
 
 
@@ -14,7 +14,8 @@ def elsewhere(graph: Graph) -> Iterator[str]:
     environments: dict[str, list[str]] = {}
     computes: dict[str, list[str]] = {}
     for node in graph.nodes.values():
-        named = node.component.environment if isinstance(node.component, CommandComponent) else None
+        component = coded_of(node.component)
+        named = component.environment if component is not None else None
         if isinstance(named, Scalar) and scalar_text(named).startswith("azureml:"):
             environments.setdefault(scalar_text(named), []).append(node.name)
         compute = node.job.source.text("compute") or _default_compute(graph)

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.graph.code import code_files
+from penstock.graph.coded import Coded, coded_of
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
@@ -93,7 +94,10 @@ class KeyMaker:
             "definition": _text(_definition(node)),
         }
         if isinstance(node.component, CommandComponent):
-            parts |= self._of_command(node.component, node.job.environment_variables)
+            parts["command"] = node.component.command.text if node.component.command is not None else ""
+        coded = coded_of(node.component)
+        if coded is not None:
+            parts |= self._of_code(coded, node.job.environment_variables)
         return Key(parts)
 
     def _inputs(self, node: GraphNode) -> dict[str, str] | None:
@@ -121,11 +125,8 @@ class KeyMaker:
         given = node.job.outputs.get(name)
         return _text([node.outputs[name].type, given.mode if given is not None else None])
 
-    def _of_command(self, component: CommandComponent, variables: Mapping[str, str]) -> dict[str, str]:
-        parts = {
-            "command": component.command.text if component.command is not None else "",
-            "environment": self._environment(component),
-        }
+    def _of_code(self, component: Coded, variables: Mapping[str, str]) -> dict[str, str]:
+        parts = {"environment": self._environment(component)}
         own = {**component.environment_variables, **variables}
         if own:
             parts["environment_variables"] = _text(own)
@@ -134,7 +135,7 @@ class KeyMaker:
             parts["code"] = self.digests.snapshot(files)
         return parts
 
-    def _environment(self, component: CommandComponent) -> str:
+    def _environment(self, component: Coded) -> str:
         node, folder = component.environment, component.folder
         if not isinstance(node, Scalar) or not scalar_text(node).startswith("file:"):
             return self._with_contents(node, folder)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penstock.graph.coded import coded_of
 from penstock.graph.model import Data, Graph, GraphNode
 from penstock.spec.finding import Finding
-from penstock.spec.model import CommandComponent
 from penstock.spec.read import COMMAND_TYPES
 
+RUN_HERE = frozenset(COMMAND_TYPES)
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
 
@@ -30,15 +31,17 @@ def _registered(graph: Graph) -> Iterator[Finding]:
 
 
 def _of_node(node: GraphNode) -> Iterator[Finding]:
-    if node.job.type not in COMMAND_TYPES or not isinstance(node.component, CommandComponent):
-        message = f"'{node.name}' is a {node.job.type} node; command and pipeline nodes run on this machine."
+    if node.job.type not in RUN_HERE:
+        known = ", ".join(sorted(RUN_HERE - {"commandjob"}))
+        message = f"'{node.name}' is a {node.job.type} node; on this machine run {known} and pipeline nodes."
         yield Finding("PR101", "error", message, node.job.source.key_place("type"))
         return
     for name, value in node.inputs.items():
         if isinstance(value, Data) and not value.is_local:
             message = f"'{node.name}': the data '{value.uri}' of '{name}' is not on this machine."
             yield Finding("PR103", "error", message, value.place, "Download it and name its path with --set.")
-    code = node.component.code
-    if code.path is not None and code.path.startswith(_ELSEWHERE):
+    component = coded_of(node.component)
+    code = component.code if component is not None else None
+    if code is not None and code.path is not None and code.path.startswith(_ELSEWHERE):
         message = f"{node.component.name}: the code '{code.path}' is not on this machine."
         yield Finding("PR104", "error", message, code.path_place, "Check the code out and name its folder.")

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.graph.coded import Coded
 from penstock.spec.files import Files
-from penstock.spec.model import CommandComponent
 from penstock.spec.source import Mapping, Node, Scalar, Sequence, parse, scalar_text
 
 # What conda names otherwise than the Python package index.
@@ -44,7 +44,7 @@ class Requirements:
     folder: Path
 
 
-def requirements_of(component: CommandComponent, files: Files) -> Requirements | None:
+def requirements_of(component: Coded, files: Files) -> Requirements | None:
     """What the component's environment installs; None if it names no conda file. Raises OSError."""
     node, folder = component.environment, component.folder
     if isinstance(node, Scalar) and scalar_text(node).startswith("file:"):

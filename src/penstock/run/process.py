@@ -44,6 +44,11 @@ class Handle(Protocol):
         """Send a signal to the step and every process that it started in its group."""
         ...
 
+    @property
+    def due(self) -> float | None:
+        """When it wants to be polled even if no process ends (of `time.monotonic`)."""
+        ...
+
 
 class Executor(Protocol):
     """Starts steps."""
@@ -113,6 +118,10 @@ class _LocalProcess:
             while True:  # those that the engine has adopted by now (see orphans) are its own to wait for
                 os.waitpid(-self._process.pid, 0)
         self._keeper.forget(self._process.pid)
+
+    @property
+    def due(self) -> float | None:
+        return None
 
     def signal_all(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from penstock.graph.model import GraphNode, NodeOutput
 from penstock.plan.key import Key, KeyMaker
 from penstock.spec.files import Files
-from penstock.spec.model import CommandComponent
 from penstock.store.cache import Cache, Entry, Outputs, protect
 from penstock.store.digests import Digests, listing_digest
 from penstock.store.workspace import RunFolder
@@ -92,4 +91,4 @@ class Reuse:
 
 def is_deterministic(node: GraphNode) -> bool:
     """Whether equal inputs mean equal outputs, as its component says."""
-    return not isinstance(node.component, CommandComponent) or node.component.is_deterministic
+    return node.component.is_deterministic

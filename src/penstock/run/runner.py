@@ -11,11 +11,12 @@ from pathlib import Path
 from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
+from penstock.run.ports import unwritten_inputs
 from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
-from penstock.run.step import THIS_INTERPRETER, Step, unwritten_inputs
+from penstock.run.step import THIS_INTERPRETER, Step
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
 from penstock.store.workspace import RunFolder, shell_safe
@@ -69,7 +70,8 @@ class _Running:
     @property
     def due(self) -> float | None:
         """When something has to be done about it even if it does not end."""
-        return self.kill_at if self.kill_at is not None else self.deadline
+        own = self.kill_at if self.kill_at is not None else self.deadline
+        return min((due for due in (own, self.handle.due) if due is not None), default=None)
 
 
 @dataclass

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from penstock.errors import RunError
 from penstock.graph.code import code_files
-from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.graph.coded import coded_of
+from penstock.graph.model import GraphNode
 from penstock.run.orphans import RUN_VARIABLE
+from penstock.run.ports import input_text
 from penstock.run.process import Executor
 from penstock.run.reporter import Reporter
-from penstock.spec.expression import Reference
+from penstock.spec.expression import Reference, Template
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
-from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
+from penstock.store.workspace import Attempt, RunFolder
 
 THIS_INTERPRETER = Path(sys.executable).parent
 
@@ -54,28 +56,8 @@ class Step:
         return self.shell.node(self.node.name).attempt(self.number)
 
 
-def input_text(name: str, value: Value, run: RunFolder, attempt: Attempt) -> str | None:
-    """What `${{inputs.name}}` becomes: the value's text, or the path of the data; None if the input is not set."""
-    if isinstance(value, Literal):
-        return value.text
-    if isinstance(value, Data):
-        return shell_safe_data(os.path.normpath(value.path.absolute()), attempt, name)
-    if isinstance(value, NodeOutput):
-        return str(run.node(value.node).output(value.port))
-    return None
-
-
-def unwritten_inputs(node: GraphNode, run: RunFolder) -> list[str]:
-    """Inputs whose source has completed without writing them, in words."""
-    return [
-        f"'{value.node}' wrote nothing to its output '{value.port}', which '{name}' takes"
-        for name, value in node.inputs.items()
-        if isinstance(value, NodeOutput) and not run.node(value.node).output(value.port).exists()
-    ]
-
-
-def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
-    """The component's command with its expressions replaced; `run` and `attempt` by paths that need no quotes."""
+def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
+    """A text of the node with its expressions replaced; `run` and `attempt` by paths that need no quotes."""
 
     def value_of(reference: Reference) -> str | None:
         kind, name = reference.path[0], ".".join(reference.path[1:])
@@ -83,10 +65,15 @@ def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
             return str(attempt.output(node.outputs[name]))
         return input_text(name, node.inputs[name], run, attempt)
 
-    command = _component(node).command
+    return template.render(value_of)
+
+
+def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
+    """The component's command with its expressions replaced."""
+    command = node.component.command if isinstance(node.component, CommandComponent) else None
     if command is None:
         raise RunError(f"{node.name} has no command")
-    return command.render(value_of)
+    return render(command, node, run, attempt)
 
 
 def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], programs: Path) -> dict[str, str]:
@@ -105,16 +92,11 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], pr
 
 def own_variables(node: GraphNode) -> dict[str, str]:
     """The environment variables that the definition sets."""
-    return {**_component(node).environment_variables, **node.job.environment_variables}
+    component = coded_of(node.component)
+    return {**(component.environment_variables if component is not None else {}), **node.job.environment_variables}
 
 
 def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:
     """The files that the node's working folder starts with. Raises OSError."""
-    return list(code_files(_component(node), files))
-
-
-def _component(node: GraphNode) -> CommandComponent:
-    """A plan holds command nodes only; `plan.refusals` tells the others before a run."""
-    if not isinstance(node.component, CommandComponent):
-        raise RunError(f"{node.name} is a {node.job.type} node, which does not run on this machine")
-    return node.component
+    component = coded_of(node.component)
+    return list(code_files(component, files)) if component is not None else []

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from penstock.graph.code import code_files
+from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import RUN_VARIABLE
 from penstock.run.process import Executor, Handle, ProcessSpec
 from penstock.spec.files import Files
-from penstock.spec.model import Code, CommandComponent
+from penstock.spec.model import Code
 
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 # The words of a command that mean the same to bash and to shlex: nothing expands, nothing is a pattern, one command.
@@ -220,6 +221,10 @@ class _WarmHandle:
             if number == signal.SIGKILL:
                 self.zygote.process.kill()
 
+    @property
+    def due(self) -> float | None:
+        return None
+
     def send_pending(self) -> None:
         """Signals that came before there was anything to send them to."""
         for number in self.pending:
@@ -254,13 +259,14 @@ class Imports:
 
     def of(self, node: GraphNode) -> tuple[str, ...]:
         """The modules of large libraries that a node's Python files import at their top, in order of appearance."""
-        if not isinstance(node.component, CommandComponent):
+        component = coded_of(node.component)
+        if component is None:
             return ()
-        key = (node.component.folder, node.component.code)
+        key = (component.folder, component.code)
         if key not in self._known:
             found: dict[str, None] = {}
             with suppress(OSError):
-                for file in code_files(node.component, self._files):
+                for file in code_files(component, self._files):
                     found |= dict.fromkeys(_heavy_imports(file.path))
             self._known[key] = tuple(found)
         return self._known[key]

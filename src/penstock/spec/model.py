@@ -111,6 +111,7 @@ class OtherComponent:
     version: str | None
     inputs: MappingType[str, InputPort]
     outputs: MappingType[str, OutputPort]
+    is_deterministic: bool
     source: Mapping
     folder: Path
     place: Place

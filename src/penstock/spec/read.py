@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.spec.expression import Template, parse_template
@@ -90,7 +91,7 @@ def read_component(root: Mapping, file: Path) -> Component:
         return PipelineComponent(name, version, inputs, outputs, bindings, jobs, root, folder, root.place)
     kind = component_type(root)
     if kind not in COMMAND_TYPES:
-        return OtherComponent(name, kind, version, inputs, outputs, root, folder, root.place)
+        return _other(root, folder, name, inputs, outputs, kind=kind)
     return _command(root, folder, name, inputs, outputs)
 
 
@@ -122,6 +123,22 @@ def _command(
         ),
         environment=root.get("environment"),
         environment_variables=_texts(root.mapping("environment_variables")),
+        is_deterministic=_flag(root, "is_deterministic", default=True),
+        source=root,
+        folder=folder,
+        place=root.place,
+    )
+
+
+def _other(
+    root: Mapping, folder: Path, name: str, inputs: dict[str, InputPort], outputs: dict[str, OutputPort], *, kind: str
+) -> OtherComponent:
+    return OtherComponent(
+        name=name,
+        type=kind,
+        version=root.text("version"),
+        inputs=inputs,
+        outputs=outputs,
         is_deterministic=_flag(root, "is_deterministic", default=True),
         source=root,
         folder=folder,
@@ -177,7 +194,7 @@ def _inline(
     if kind in COMMAND_TYPES:
         return _command(source, folder, name, ports, results)
     if kind in NODE_TYPES and kind not in ("pipeline", "sweep"):
-        return OtherComponent(name, kind, None, ports, results, source, folder, place)
+        return replace(_other(source, folder, name, ports, results, kind=kind), place=place)
     return None
 
 

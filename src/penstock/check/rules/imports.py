@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from penstock.check.coded import Coded, Scripted, coded
+from penstock.check.coded import coded
 from penstock.check.conda import Conda, normalized
 from penstock.check.entry_point_code import Code, Module
 from penstock.check.environments import Environment, conda_of, environment_of
@@ -18,6 +18,7 @@ from penstock.check.modules import brought, is_known, is_namespace, is_standard,
 from penstock.check.rule import Told, rule
 from penstock.check.snapshots import Entered, entered
 from penstock.check.subject import Subject
+from penstock.graph.coded import Coded, Scripted
 from penstock.spec.place import Place
 
 _MOVES_PATHS = ("sys.path", "importlib", "addsitedir", "__import__")

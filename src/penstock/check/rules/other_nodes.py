@@ -7,11 +7,12 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from penstock.check.coded import scalar, scripted
+from penstock.check.coded import scripted
 from penstock.check.places import place_in
 from penstock.check.rule import Told, rule
 from penstock.check.snapshots import snapshot_of
 from penstock.check.subject import Subject
+from penstock.graph.coded import scalar
 from penstock.spec.expression import parse_template
 from penstock.spec.finding import did_you_mean
 from penstock.spec.model import OtherComponent

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from penstock.check.coded import Scripted, scripted
+from penstock.check.coded import scripted
 from penstock.check.entry_point_code import Function, Module
 from penstock.check.environments import conda_of, environment_of
 from penstock.check.modules import brought, is_known
@@ -16,6 +16,7 @@ from penstock.check.rule import Told, rule
 from penstock.check.rules.references import CURATED
 from penstock.check.snapshots import script_name, script_of, snapshot_of
 from penstock.check.subject import Subject
+from penstock.graph.coded import Scripted
 from penstock.spec.place import Place
 from penstock.spec.source import Scalar, scalar_text
 

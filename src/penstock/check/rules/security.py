@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.check.coded import Coded, coded
+from penstock.check.coded import coded
 from penstock.check.memory import bytes_of, remembered
 from penstock.check.rule import Told, rule
 from penstock.check.secrets import Secret, SecretKind, secrets_in
 from penstock.check.snapshots import snapshot_of
 from penstock.check.subject import Subject
+from penstock.graph.coded import Coded
 from penstock.spec.place import Place
 
 _LARGEST = 1_000_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from penstock.check.coded import scalar
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
+from penstock.graph.coded import scalar
 from penstock.spec.kind import Kind
 from penstock.spec.source import Scalar, scalar_text
 

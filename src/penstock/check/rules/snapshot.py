@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from penstock.check.coded import Coded, coded
+from penstock.check.coded import coded
 from penstock.check.memory import remembered
 from penstock.check.rule import Told, rule
 from penstock.check.snapshots import Snapshot, snapshot_of
 from penstock.check.subject import Subject
+from penstock.graph.coded import Coded
 from penstock.spec.files import SnapshotFile
 from penstock.spec.place import Place
 
