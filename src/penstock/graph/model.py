@@ -7,7 +7,7 @@ of it at once; a graph without any of these can be run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal as OneOf
 
@@ -115,12 +115,16 @@ Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Inv
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial."""
+    """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
+
+    `settings` holds what bindings outside of the inputs came to, by dotted path: `resources.instance_count` -> `2`.
+    """
 
     name: str
     job: JobNode
     component: CommandComponent | OtherComponent
     inputs: Mapping[str, Value]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outputs(self) -> Mapping[str, OutputPort]:

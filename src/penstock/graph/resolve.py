@@ -27,7 +27,7 @@ from penstock.graph.model import (
     Unset,
     Value,
 )
-from penstock.spec.expression import Reference, Template
+from penstock.spec.expression import Reference, Template, parse_template
 from penstock.spec.finding import Finding, did_you_mean
 from penstock.spec.model import (
     Component,
@@ -40,7 +40,7 @@ from penstock.spec.model import (
     Settings,
 )
 from penstock.spec.read import CONTROL_TYPES, NODE_TYPES
-from penstock.spec.source import Mapping, Scalar
+from penstock.spec.source import Mapping, Scalar, scalar_text
 
 _MAX_NESTED = 10_000  # pipelines in pipelines grow exponentially
 
@@ -175,7 +175,9 @@ class _Resolver:
             full_name = scope.prefix + name
             if child.inner is None:
                 assert not isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
-                self.nodes[full_name] = GraphNode(full_name, child.job, child.component, inputs)
+                self.nodes[full_name] = GraphNode(
+                    full_name, child.job, child.component, inputs, _settings(child.job, scope)
+                )
                 continue
             assert isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
             self.composites.append(Composite(full_name, child.job, child.component, inputs))
@@ -194,6 +196,23 @@ class _Resolver:
         if port.default is not None:
             return coerce(port.default, port, port.default.place)
         return value if port.optional else Missing(child.job.place)
+
+
+_BOUND_SETTINGS = ("compute", "resources", "distribution", "limits")
+
+
+def _settings(job: JobNode, scope: _Scope) -> dict[str, str]:
+    """What the bindings in a node's settings come to; one that leads to nothing is told by the rules of `check`."""
+    found = {}
+    for key in _BOUND_SETTINGS:
+        node = job.source.get(key)
+        entries = [(f"{key}.{entry.key.text}", entry.value) for entry in node] if isinstance(node, Mapping) else []
+        for path, value in [*entries, (key, node)]:
+            template = parse_template(scalar_text(value), value.place) if isinstance(value, Scalar) else None
+            bound = _referenced(template.binding, scope) if template is not None and template.binding else None
+            if isinstance(bound, Literal):
+                found[path] = bound.text
+    return found
 
 
 def _odd_type(name: str, job: JobNode) -> Broken:

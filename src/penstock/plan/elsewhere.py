@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.graph.coded import coded_of
-from penstock.graph.model import Graph
+from penstock.graph.distribution import distribution_of, instance_count
+from penstock.graph.model import Graph, GraphNode
+from penstock.spec.read import COMMAND_TYPES
 from penstock.spec.source import Mapping, Scalar, scalar_text
 
 
@@ -18,13 +20,24 @@ def elsewhere(graph: Graph) -> Iterator[str]:
         named = component.environment if component is not None else None
         if isinstance(named, Scalar) and scalar_text(named).startswith("azureml:"):
             environments.setdefault(scalar_text(named), []).append(node.name)
-        compute = node.job.source.text("compute") or _default_compute(graph)
+        compute = node.settings.get("compute") or node.job.source.text("compute") or _default_compute(graph)
         if compute is not None:
             computes.setdefault(compute, []).append(node.name)
+    yield from filter(None, map(_machines, graph.nodes.values()))
     for name, nodes in environments.items():
         yield f"the environment {name} is Azure's; here {_listed(nodes)} in this interpreter"
     for name, nodes in computes.items():
         yield f"the compute {name} is Azure's; {_listed(nodes)} on this machine"
+
+
+def _machines(node: GraphNode) -> str | None:
+    """What becomes of several machines."""
+    instances = instance_count(node)
+    if instances < 2 or node.job.type not in COMMAND_TYPES:
+        return None
+    if distribution_of(node) is None:
+        return f"'{node.name}' asks for {instances} machines and no distribution: its command runs once, on this one"
+    return f"'{node.name}': its {instances} machines are this one, each with a working folder of its own"
 
 
 def _default_compute(graph: Graph) -> str | None:

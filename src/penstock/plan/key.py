@@ -11,6 +11,7 @@ The recipe, version 1. A node's key is the SHA-256 of the JSON of these parts, s
     environment            the definition, the conda file's and the build context's content
     interpreter            what really ran: see `penstock.store.host`
     environment_variables  of the component and the node
+    setting <name>         of one that is bound, the value: resources.instance_count
     definition             what else the component and the node say, but for names, descriptions, tags, compute and
                            the like, which change nothing of what is computed
     uri <uri>              where a URI outside of this machine was mapped to
@@ -92,6 +93,7 @@ class KeyMaker:
             **{f"output {name}": self._output(node, name) for name in node.outputs},
             "interpreter": self.interpreter(node),
             "definition": _text(_definition(node)),
+            **{f"setting {name}": text for name, text in node.settings.items() if name not in _ELSEWHERE},
         }
         if isinstance(node.component, CommandComponent):
             parts["command"] = node.component.command.text if node.component.command is not None else ""

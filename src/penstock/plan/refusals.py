@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.graph.coded import coded_of
+from penstock.graph.distribution import distribution_of
 from penstock.graph.model import Data, Graph, GraphNode
 from penstock.spec.finding import Finding
 from penstock.spec.read import COMMAND_TYPES
 
 RUN_HERE = frozenset(COMMAND_TYPES)
+_DISTRIBUTIONS = ("pytorch", "mpi", "tensorflow")
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
 
 def refusals(graph: Graph) -> tuple[Finding, ...]:
-    """PR101 node type, PR102 registered component, PR103 remote data, PR104 remote code; each place once."""
+    """Each place is told once.
+
+    PR101 node type, PR102 registered component, PR103 remote data, PR104 remote code, PR105 distribution.
+    """
     findings = [*_registered(graph)]
     for node in graph.nodes.values():
         findings += _of_node(node)
@@ -36,6 +41,10 @@ def _of_node(node: GraphNode) -> Iterator[Finding]:
         message = f"'{node.name}' is a {node.job.type} node; on this machine run {known} and pipeline nodes."
         yield Finding("PR101", "error", message, node.job.source.key_place("type"))
         return
+    distribution = distribution_of(node)
+    if distribution is not None and distribution.type not in _DISTRIBUTIONS:
+        message = f"'{node.name}': a distribution of the type {distribution.type} does not run on this machine."
+        yield Finding("PR105", "error", message, distribution.place, f"Here run {', '.join(_DISTRIBUTIONS)}.")
     for name, value in node.inputs.items():
         if isinstance(value, Data) and not value.is_local:
             message = f"'{node.name}': the data '{value.uri}' of '{name}' is not on this machine."

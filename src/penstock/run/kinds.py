@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from penstock.graph.distribution import distribution_of
+from penstock.run import distributed
 from penstock.run import step as steps
 from penstock.run.process import Handle, ProcessSpec
 from penstock.run.step import Step
@@ -19,6 +21,9 @@ def start(step: Step) -> Handle:
 
 
 def _command(step: Step) -> Handle:
+    distribution = distribution_of(step.node)
+    if distribution is not None:
+        return distributed.start(step, distribution)
     spec = ProcessSpec(
         command=steps.command_line(step.node, step.shell, step.shell_attempt),
         folder=step.attempt.working_folder,
