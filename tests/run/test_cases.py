@@ -6,6 +6,7 @@ expect.yml:
     run: completed                 the run's status
     nodes: {name: completed}       or {name: {status, attempts, reason: part of it, log: part(s) of it,
                                    outputs: {port: content}}}
+    count: 3                       how many nodes the summary tells of
     outputs: {name: content}       of the pipeline; content is the text of a file, or {file: text} of a folder
     findings: [{rule, line, column}]   of a definition that is refused: all errors, in order
     stderr: [parts of it]
@@ -68,6 +69,7 @@ def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None
     nodes = {node["name"]: node for node in result["nodes"]}
     for name, wanted in expect["nodes"].items():
         check_node(nodes[name], wanted)
+    assert len(nodes) == expect.get("count", len(nodes)), list(nodes)
     for name, wanted in expect.get("outputs", {}).items():
         assert content(Path(result["outputs"][name])) == wanted
     for path in expect.get("absent", []):

@@ -91,11 +91,12 @@ class Unresolved:
     """An expression that leads to nothing.
 
     `what` says why: no such input, job or output (`known` lists what there is), not of the language (syntax), data
-    inside a longer string (mixed), or its source is itself broken and told elsewhere (broken).
+    inside a longer string (mixed), no value for a control node (control), a loop's items that another node makes
+    (items), or its source is itself broken and told elsewhere (broken).
     """
 
     expression: str
-    what: OneOf["input", "job", "output", "syntax", "mixed", "broken"]
+    what: OneOf["input", "job", "output", "syntax", "mixed", "control", "items", "broken"]
     name: str
     known: tuple[str, ...]
     place: Place
@@ -110,7 +111,51 @@ class Invalid:
     place: Place
 
 
-Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid
+@dataclass(frozen=True, slots=True)
+class LoopInput:
+    """An input of a loop's body that each iteration gets a value of its own for; `first` is what the body says itself.
+
+    `loop` is the full name of the loop node, `name` the body's input.
+    """
+
+    loop: str
+    name: str
+    first: Value
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A longer string with inputs of a loop's body in it: a text once the iteration is known."""
+
+    parts: tuple[str | LoopInput, ...]
+    port: InputPort
+    place: Place
+
+
+Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid | LoopInput | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A node runs only if `condition` comes to `wanted`; `by` is the control node that says so.
+
+    `quiet`: one whose turn never comes is not told of, as the iterations after a loop's last one.
+    """
+
+    condition: NodeOutput | bool
+    wanted: bool
+    by: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """What an iteration of a loop makes: the node output behind each output of the loop."""
+
+    label: str
+    outputs: Mapping[str, NodeOutput]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +163,7 @@ class GraphNode:
     """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
 
     `settings` holds what bindings outside of the inputs came to, by dotted path: `resources.instance_count` -> `2`.
+    `after` are nodes that must have ended before, in whatever way. `iterations` are those that a loop node collects.
     """
 
     name: str
@@ -125,6 +171,9 @@ class GraphNode:
     component: CommandComponent | OtherComponent
     inputs: Mapping[str, Value]
     settings: Mapping[str, str] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    after: tuple[str, ...] = ()
+    iterations: tuple[Iteration, ...] = ()
 
     @property
     def outputs(self) -> Mapping[str, OutputPort]:
@@ -151,9 +200,55 @@ class Broken:
 
     name: str
     job: JobNode
-    what: OneOf["type", "preview", "component", "registered", "recursion"]
+    what: OneOf["type", "component", "registered", "recursion"]
     message: str
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class IfElse:
+    """A condition; `true` and `false` are the names of the nodes or nested pipelines that run only then."""
+
+    name: str
+    job: JobNode
+    condition: NodeOutput | bool
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one iteration of parallel_for gives to the inputs of its body."""
+
+    label: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A do_while or parallel_for node.
+
+    Attributes:
+        body: the node or nested pipeline that is repeated.
+        outputs: the leaf output behind each of the body's outputs.
+        ports: the same outputs as the loop's own.
+        condition: of do_while, the body's output that says whether to go on; None: up to the limit.
+        mapping: of do_while, for inputs of the body the output of the iteration before that they take.
+        limit: of do_while, the most iterations.
+        items: of parallel_for, an iteration each.
+        max_concurrency: of parallel_for, how many iterations may go on at once.
+    """
+
+    name: str
+    job: JobNode
+    body: str
+    outputs: Mapping[str, NodeOutput]
+    ports: Mapping[str, OutputPort]
+    condition: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 0
+    items: tuple[Item, ...] = ()
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +261,21 @@ class Graph:
     broken: tuple[Broken, ...]
     outputs: Mapping[str, NodeOutput]
     bad_outputs: tuple[Unresolved, ...]
+    controls: tuple[IfElse | Loop, ...] = ()
+    bad_controls: tuple[Unresolved, ...] = ()
+    previews: tuple[JobNode, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether every node is there and has a value for every input that needs one, and none waits for itself."""
         nodes: tuple[GraphNode | Composite, ...] = (*self.nodes.values(), *self.composites)
         values = (value for node in nodes for value in node.inputs.values())
-        if not self.nodes or self.broken or any(isinstance(value, Missing | Unresolved | Invalid) for value in values):
+        if (
+            not self.nodes
+            or self.broken
+            or self.bad_controls
+            or any(isinstance(value, Missing | Unresolved | Invalid) for value in values)
+        ):
             return False
         return not cycle({name: node.depends_on() for name, node in self.nodes.items()})
 

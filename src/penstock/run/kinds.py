@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from penstock.graph.distribution import distribution_of
-from penstock.run import distributed
+from penstock.run import distributed, loops
 from penstock.run import step as steps
 from penstock.run.process import Handle, ProcessSpec
 from penstock.run.step import Step
@@ -35,4 +35,8 @@ def _command(step: Step) -> Handle:
     return step.executor.start(spec)
 
 
-KINDS: Mapping[str, Starter] = dict.fromkeys(COMMAND_TYPES, _command)
+KINDS: Mapping[str, Starter] = {
+    **dict.fromkeys(COMMAND_TYPES, _command),
+    "do_while": loops.start,
+    "parallel_for": loops.start,
+}

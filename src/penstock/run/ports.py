@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
 from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
@@ -17,6 +18,19 @@ def input_text(name: str, value: Value, run: RunFolder, attempt: Attempt) -> str
     if isinstance(value, NodeOutput):
         return str(run.node(value.node).output(value.port))
     return None
+
+
+def written_value(path: Path) -> str:
+    """The value that a step has written to an output of a literal type: a file, or `output` in a folder.
+
+    Raises OSError if it has written none.
+    """
+    return (path / "output" if path.is_dir() else path).read_text(encoding="utf-8", errors="replace").strip()
+
+
+def truth(text: str) -> bool | None:
+    """The text as true or false; None if it is neither."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
 
 
 def unwritten_inputs(node: GraphNode, run: RunFolder) -> list[str]:

@@ -63,6 +63,23 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Something that has ended when it is started."""
+
+    code: int
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def signal_all(self, number: int) -> None:
+        """There is nobody to send it to."""
+
+    @property
+    def due(self) -> float | None:
+        return 0.0
+
+
 def find_bash() -> str:
     """The shell that runs steps. Raises RunError if there is none."""
     bash = shutil.which("bash")

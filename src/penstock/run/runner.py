@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
+from penstock.run.guards import judged
 from penstock.run.ports import unwritten_inputs
 from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
@@ -120,9 +121,40 @@ class Runner:
         for planned in list(self.waiting.values()):
             if len(self.running) >= self.context.jobs or self.cancelled:
                 return
-            if planned.name in self.waiting and all(self._has_completed(name) for name in planned.needs):
+            if planned.name in self.waiting and self._is_ready(planned):
                 del self.waiting[planned.name]
-                self._start(planned)
+                if self._may_run(planned):
+                    self._start(planned)
+
+    def _is_ready(self, planned: PlannedNode) -> bool:
+        return all(self._has_completed(name) for name in planned.needs) and all(
+            name in self.results for name in planned.after
+        )
+
+    def _may_run(self, planned: PlannedNode) -> bool:
+        """Whether the conditions of the node are met; if not, it has been skipped, or has failed for lack of one."""
+        for guard in planned.node.guards:
+            verdict = judged(guard, self.results, self.context.folder)
+            if verdict is not None:
+                self._leave_out(planned, *verdict, quiet=guard.quiet and verdict[0] == "skipped")
+                return False
+        broken = [name for name in planned.after if self.results[name].status in ("failed", "canceled")]
+        if planned.node.iterations and broken:
+            self._leave_out(planned, "skipped", f"'{broken[0]}' {self.results[broken[0]].status}")
+            return False
+        return True
+
+    def _leave_out(self, planned: PlannedNode, status: Status, reason: str, *, quiet: bool = False) -> None:
+        """End a node that is not to run, and those that need it."""
+        if quiet:
+            self.results[planned.name] = NodeResult.unreached(planned.name)
+        else:
+            self._finish(planned, status, reason, None)
+        if status == "skipped":
+            for name in self.plan.dependents(planned.name):
+                waiting = self.waiting.pop(name, None)
+                if waiting is not None:
+                    self._leave_out(waiting, "skipped", f"'{planned.name}' was skipped", quiet=quiet)
 
     def _has_completed(self, name: str) -> bool:
         result = self.results.get(name)
@@ -295,7 +327,8 @@ class Runner:
             self.saved = time.monotonic()
 
     def _result(self, status: Status) -> RunResult:
-        order = [self.results[planned.name] for planned in self.plan.nodes if planned.name in self.results]
+        ended = (self.results[planned.name] for planned in self.plan.nodes if planned.name in self.results)
+        order = [result for result in ended if not result.is_unreached]
         outputs = {
             name: self.results[source.node].outputs[source.port]
             for name, source in self.plan.graph.outputs.items()

@@ -26,7 +26,7 @@ from typing import Any
 
 from penstock.errors import RunError
 from penstock.spec.files import SnapshotFile
-from penstock.spec.model import OutputPort
+from penstock.spec.model import LITERAL_TYPES, OutputPort
 from penstock.store.project import FOLDER, project_root
 
 
@@ -187,7 +187,7 @@ class Attempt:
         return self.path / "outputs"
 
     def output(self, port: OutputPort) -> Path:
-        """Where the step writes: a folder, or for uri_file the path of a file in a folder that exists."""
+        """Where the step writes: a folder, or for uri_file and values the path of a file in a folder that exists."""
         return self.outputs / port.name
 
     def prepare(self, snapshot: list[SnapshotFile], outputs: list[OutputPort]) -> None:
@@ -200,7 +200,7 @@ class Attempt:
             shutil.copyfile(file.path, target)
             shutil.copymode(file.path, target)
         for port in outputs:
-            if port.type != "uri_file":
+            if port.type not in ("uri_file", *LITERAL_TYPES):
                 self.output(port).mkdir()
 
     def unwritten(self, outputs: list[OutputPort]) -> list[str]:
