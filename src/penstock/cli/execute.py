@@ -61,10 +61,11 @@ def execute(
         interpreters = on_this_interpreter(plan, disk, messages.append)
     folder = workspace.new_run(plan.graph.job.name)
     tracking = _Tracked(workspace, plan, folder)
-    if not tracking.variables:
-        messages.append("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
     digests, imports = Digests(workspace.cache / "index.db"), Imports(disk)
     with held(folder) as lock, adopting(folder.name), Keeper(folder.name, tracking.killed, [lock]) as keeper:
+        variables = tracking.begin()
+        if not variables:
+            messages.append("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
         executor: LocalProcesses | WarmProcesses = LocalProcesses(bash, keeper)
         if options.warm:
             executor = WarmProcesses(executor, keeper, lambda: [imports.of(planned.node) for planned in plan.nodes])
@@ -76,7 +77,7 @@ def execute(
                 files=disk,
                 executor=executor,
                 reporter=reporter,
-                tracking=tracking.variables,
+                tracking=variables,
                 jobs=options.jobs,
                 reuse=Reuse(
                     folder=folder,
@@ -94,8 +95,9 @@ def execute(
             )
             result = Runner(plan, context).run()
         executor.close()
+        metrics = tracking.ended(result)
     digests.close()
-    return result, tracking.ended(result)
+    return result, metrics
 
 
 class _Tracked:
@@ -105,11 +107,14 @@ class _Tracked:
         job = plan.graph.job
         self._folder = folder
         self._tracking: Tracking | None = None
-        self.variables: Mapping[str, Mapping[str, str]] = {}
         if mlflow_version() is not None:
-            self._tracking = Tracking(workspace, job.experiment_name or job.name, folder.name)
-            begun = self._tracking.begin(planned.name for planned in plan.nodes)
-            self.variables = {node: run.variables for node, run in begun.items()}
+            nodes = (planned.name for planned in plan.nodes)
+            self._tracking = Tracking(workspace, job.experiment_name or job.name, folder.name, nodes)
+
+    def begin(self) -> dict[str, Mapping[str, str]]:
+        """Make the runs; returns each node's variables, none without MLflow."""
+        begun = self._tracking.begin() if self._tracking is not None else {}
+        return {node: run.variables for node, run in begun.items()}
 
     def killed(self) -> None:
         """The engine was: write what is known of the run."""

@@ -43,18 +43,21 @@ class TrackedRun:
 
 
 class Tracking:
-    """The runs of one pipeline run in the workspace's store."""
+    """The runs of one pipeline run in the workspace's store: one for it and one for each of its nodes.
 
-    def __init__(self, workspace: Workspace, experiment: str, run: str) -> None:
+    They are there once `begin` has been called. Their ids are known before, so that another process can close them.
+    """
+
+    def __init__(self, workspace: Workspace, experiment: str, run: str, nodes: Iterable[str]) -> None:
         self._workspace = workspace
         self._experiment = experiment
         self._run = run
         self._parent = uuid.uuid4().hex
-        self._runs: dict[str, str] = {}
+        self._runs = {node: uuid.uuid4().hex for node in nodes}
         self._experiment_id = 0
 
-    def begin(self, nodes: Iterable[str]) -> dict[str, TrackedRun]:
-        """Make a run for the pipeline and one for each node below it, in one transaction.
+    def begin(self) -> dict[str, TrackedRun]:
+        """Make the runs, in one transaction.
 
         Raises RunError if the store cannot be made or written.
         """
@@ -64,16 +67,17 @@ class Tracking:
                 db.execute("BEGIN IMMEDIATE")
                 self._experiment_id, artifacts = self._find_experiment(db)
                 self._insert(db, self._parent, self._run, artifacts, {})
-                for node in nodes:
-                    self._runs[node] = uuid.uuid4().hex
+                for node, run_id in self._runs.items():
                     tags = {"mlflow.parentRunId": self._parent, "mlflow.rootRunId": self._parent, "penstock.node": node}
-                    self._insert(db, self._runs[node], node, artifacts, tags)
+                    self._insert(db, run_id, node, artifacts, tags)
         except sqlite3.Error as error:
             raise RunError(f"the MLflow store {self._workspace.tracking_db} cannot be written: {error}") from None
         return {node: TrackedRun(run_id, self._variables(run_id)) for node, run_id in self._runs.items()}
 
     def end(self, status: str, nodes: Mapping[str, str]) -> None:
         """Close the runs with the statuses that the nodes ended with; those of nodes that never started are removed."""
+        if not self._workspace.tracking_db.exists():
+            return  # it has not been begun
         now = int(time.time() * 1000)
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
