@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from penstock.graph.coded import coded_of
@@ -12,6 +13,7 @@ from penstock.plan import Plan
 from penstock.plan.requirements import Requirements, requirements_of
 from penstock.spec.files import Files
 from penstock.store.host import differences, host_interpreter
+from penstock.store.spark import Spark, local_spark
 from penstock.store.venvs import Venv, Venvs
 from penstock.store.workspace import Workspace
 
@@ -32,7 +34,14 @@ class Interpreters:
     def of(self, node: GraphNode) -> str:
         """What really runs a node, as a part of its key."""
         venv = self.venvs.get(node.name)
-        return venv.interpreter if venv is not None else self.host
+        if venv is not None:
+            return venv.interpreter
+        spark = local_spark() if node.job.type == "spark" else None
+        return spark.interpreter if spark is not None else self.host
+
+    def spark(self, plan: Plan) -> Spark | None:
+        """The Spark of this machine, if a node needs one."""
+        return local_spark() if any(planned.node.job.type == "spark" for planned in plan.nodes) else None
 
 
 def declared(plan: Plan, files: Files) -> dict[str, Requirements]:
@@ -64,12 +73,25 @@ def in_virtual_environments(
 ) -> Interpreters:
     """Each node in an environment made of its conda file; those without one by this interpreter, which is told."""
     venvs, found = Venvs(workspace, told), {}
+    sparks = {planned.name for planned in plan.nodes if planned.node.job.type == "spark"}
     wanted = declared(plan, files)
     for name, requirements in wanted.items():
-        found[name] = venvs.of(requirements)
+        found[name] = venvs.of(_with_spark(requirements) if name in sparks else requirements)
         if requirements.left_out:
             told(f"'{name}': no Python packages, so not in its environment here: {', '.join(requirements.left_out)}")
     without = [planned.name for planned in plan.nodes if planned.name not in wanted]
     if without:
         told(f"{', '.join(without)}: the environment names no conda file; this interpreter runs it")
     return Interpreters(host_interpreter(), found)
+
+
+_SPARK_BRINGS = {"numpy": "<2", "pandas": "<2.2", "pyarrow": ""}
+
+
+def _with_spark(wanted: Requirements) -> Requirements:
+    """What Azure's Spark runtime brings to any conda file, where that does not name it."""
+    spark = local_spark()
+    named = {re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0].lower() for line in wanted.lines}
+    brought = {**({"pyspark": f"=={spark.version}"} if spark is not None else {}), **_SPARK_BRINGS}
+    more = tuple(f"{name}{version}" for name, version in brought.items() if name not in named)
+    return replace(wanted, lines=(*wanted.lines, *more))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from penstock.run import step as steps
+from penstock.run.data_transfer import start_data_transfer
 from penstock.run.process import Handle, ProcessSpec
+from penstock.run.spark import start_spark
 from penstock.run.step import Step
 from penstock.spec.read import COMMAND_TYPES
 
@@ -14,7 +16,8 @@ Starter = Callable[[Step], Handle]
 
 def start(step: Step) -> Handle:
     """Start an attempt whose folders are not there yet. Raises OSError if it cannot be started."""
-    step.attempt.prepare(steps.snapshot(step.node, step.files), list(step.node.outputs.values()))
+    outputs = [] if step.node.job.type in _MAKE_THEIR_OUTPUTS else list(step.node.outputs.values())
+    step.attempt.prepare(steps.snapshot(step.node, step.files), outputs)
     return KINDS[step.node.job.type](step)
 
 
@@ -30,4 +33,9 @@ def _command(step: Step) -> Handle:
     return step.executor.start(spec)
 
 
-KINDS: Mapping[str, Starter] = dict.fromkeys(COMMAND_TYPES, _command)
+KINDS: Mapping[str, Starter] = {
+    **dict.fromkeys(COMMAND_TYPES, _command),
+    "spark": start_spark,
+    "data_transfer": start_data_transfer,
+}
+_MAKE_THEIR_OUTPUTS = ("spark", "data_transfer")  # an address that has nothing yet, where others have a folder

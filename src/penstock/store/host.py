@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from penstock.plan.requirements import Requirements
@@ -27,15 +27,20 @@ def installed() -> dict[str, str]:
     They are read off the names of their metadata folders ("Recording installed projects", Python Packaging User
     Guide); `importlib.metadata` would open each of them.
     """
+    return distributions(sys.path)
+
+
+def distributions(folders: Iterable[str]) -> dict[str, str]:
+    """The versions of the distributions in these folders, by name."""
     found: dict[str, str] = {}
-    for folder in _metadata_folders():
+    for folder in _metadata_folders(folders):
         name, _, version = folder.rpartition(".")[0].partition("-")
         found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version.partition("-")[0])
     return found
 
 
-def _metadata_folders() -> Iterator[str]:
-    for folder in sys.path:
+def _metadata_folders(folders: Iterable[str]) -> Iterator[str]:
+    for folder in folders:
         try:
             with os.scandir(folder or ".") as entries:
                 yield from (entry.name for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
