@@ -55,7 +55,7 @@ def case_of(folder: Path) -> Any:
     return pytest.param(folder, id=folder.name, marks=[getattr(pytest.mark, needs)] if needs else [])
 
 
-@pytest.mark.parametrize("case", map(case_of, CASES))
+@pytest.mark.parametrize("case", [case_of(folder) for folder in CASES])
 def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None:
     expect = yaml.safe_load((case / "expect.yml").read_text())
     ended = penstock("run", case / "pipeline.yml", "--format", "json", *expect.get("args", []))
