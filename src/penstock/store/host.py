@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from penstock.plan.requirements import Requirements
@@ -48,8 +48,8 @@ def _metadata_folders(folders: Iterable[str]) -> Iterator[str]:
             continue
 
 
-def differences(wanted: Requirements) -> list[str]:
-    """How this interpreter differs from what an environment says, in words; requirements of no name are left out."""
+def differences(wanted: Requirements, packages: Mapping[str, str]) -> list[str]:
+    """How an interpreter like this one with these packages differs from what an environment says; what has no name is left out."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     found = []
@@ -63,7 +63,7 @@ def differences(wanted: Requirements) -> list[str]:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        here = installed().get(re.sub(r"[-_.]+", "-", requirement.name).lower())
+        here = packages.get(re.sub(r"[-_.]+", "-", requirement.name).lower())
         if here is None:
             found.append(f"{line} (here none)")
         elif not requirement.specifier.contains(here, prereleases=True):

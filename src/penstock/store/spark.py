@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,13 +31,18 @@ class Spark:
     Attributes:
         home: its folder (SPARK_HOME).
         programs: the folder of the interpreter that it belongs to.
-        interpreter: one line that changes when that or any distribution installed with it does.
+        packages: the versions of the distributions installed with it.
+        interpreter: one line that changes when that or any of these does.
     """
 
     home: Path
     programs: Path
-    version: str
+    packages: Mapping[str, str]
     interpreter: str
+
+    @property
+    def version(self) -> str:
+        return self.packages.get("pyspark", "")
 
 
 @cache
@@ -54,7 +60,7 @@ def spark_of(programs: Path) -> Spark | None:
             listed = "\n".join(sorted(f"{name} {version}" for name, version in found.items()))
             digest = hashlib.sha256(listed.encode()).hexdigest()
             python = home.parents[1].name
-            return Spark(home, programs, found.get("pyspark", ""), f"{python} {os.uname().machine} packages {digest}")
+            return Spark(home, programs, found, f"{python} {os.uname().machine} packages {digest}")
     return None
 
 
