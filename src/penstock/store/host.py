@@ -49,7 +49,7 @@ def _metadata_folders(folders: Iterable[str]) -> Iterator[str]:
 
 
 def differences(wanted: Requirements, packages: Mapping[str, str]) -> list[str]:
-    """How an interpreter like this one with these packages differs from what an environment says; what has no name is left out."""
+    """How this interpreter, with these packages, differs from what an environment says; not what has no name."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     found = []
