@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz lint types check bench sarif docs schema lock format clean
+.PHONY: help run test unit fuzz lint types check bench sarif setup-spark test-spark docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,12 @@ format: .venv/.dev  ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+setup-spark: .venv-spark/.spark  ## add Apache Spark for spark nodes: pyspark in .venv-spark, and a Java runtime
+	@$(BIN)/python -c "import sys; from penstock.store.spark import lacking; sys.exit(lacking())"
+
+test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
+	$(BIN)/python -m pytest -m spark $(ARGS)
+
 bench: .venv/.dev  ## print how long things take, with their bounds
 	$(BIN)/python tests/bench/bench.py
 
@@ -55,11 +61,12 @@ schema: .venv/.dev  ## take from azure-ai-ml what its client accepts (src/pensto
 lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
+	$(UV) pip compile $(LOCK) requirements-spark.in -o requirements-spark.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 clean:  ## remove what these targets made (not .penstock, the workspace)
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-spark .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(UV): requirements-uv.txt
 	$(PYTHON) -m venv .tools
@@ -77,3 +84,17 @@ $(UV): requirements-uv.txt
 .venv/.dev: requirements-dev.txt .venv/.run
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# An environment of its own, found beside .venv: pandas-on-Spark needs an older numpy and pandas than the other steps.
+.venv-spark/.spark: requirements-spark.txt .venv/.run | $(UV)
+	@command -v "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" >/dev/null || $(MAKE) --no-print-directory .java
+	@test -x .venv-spark/bin/python || $(UV) venv --quiet --python $(BIN)/python .venv-spark
+	$(UV) pip install --quiet --python .venv-spark/bin/python --compile-bytecode --require-hashes -r requirements-spark.txt
+	@touch $@
+
+.java:
+	@command -v apt-get >/dev/null && test "$$(id -u)" = 0 || { \
+	  echo "There is no Java here, and only root on Debian or Ubuntu can have it installed by this target." >&2; \
+	  echo "Install a Java runtime of version 8 to 17 (Debian: openjdk-17-jre-headless), or set JAVA_HOME." >&2; exit 1; }
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless
+.PHONY: .java

@@ -1,6 +1,7 @@
 """Runs every folder of tests/cases: `pipeline.yml` by `penstock run`, compared with `expect.yml`.
 
 expect.yml:
+    needs: spark                   skipped on a machine without
     args: [...]                    more arguments
     exit: 0                        the exit code
     run: completed                 the run's status
@@ -50,7 +51,12 @@ def test_there_are_cases() -> None:
     assert len(CASES) >= 50
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def case_of(folder: Path) -> Any:
+    needs = yaml.safe_load((folder / "expect.yml").read_text()).get("needs")
+    return pytest.param(folder, id=folder.name, marks=[getattr(pytest.mark, needs)] if needs else [])
+
+
+@pytest.mark.parametrize("case", [case_of(folder) for folder in CASES])
 def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None:
     expect = yaml.safe_load((case / "expect.yml").read_text())
     ended = penstock("run", case / "pipeline.yml", "--format", "json", *expect.get("args", []))

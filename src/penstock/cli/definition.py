@@ -10,8 +10,9 @@ from penstock.check.project import once
 from penstock.check.subject import Subject, subject_of
 from penstock.cli.suppressed import suppressions
 from penstock.errors import DefinitionError
+from penstock.graph.model import Graph
 from penstock.plan import Plan, make_plan
-from penstock.plan.refusals import refusals
+from penstock.plan.refusals import refusals, without_spark
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind
 from penstock.spec.override import apply
@@ -50,10 +51,20 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
     subject = subject_of(Document(document.file, root, document.findings), file, disk, Kind("job", job_type(root)))
     findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
     if subject is not None and subject.graph is not None:
-        findings = (*findings, *refusals(subject.graph))
+        findings = (*findings, *refusals(subject.graph), *_without_spark(subject.graph))
     if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return make_plan(subject.graph), findings
+
+
+def _without_spark(graph: Graph) -> tuple[Finding, ...]:
+    """Asks the machine only if there is a spark node."""
+    if all(node.job.type != "spark" for node in graph.nodes.values()):
+        return ()
+    from penstock.store.spark import SETUP, lacking
+
+    missing = lacking()
+    return tuple(without_spark(graph, missing, SETUP)) if missing is not None else ()
 
 
 def _unsuppressed(subject: Subject, disk: Disk) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from penstock.cli.environments import in_virtual_environments, on_this_interpret
 from penstock.cli.progress import reporting
 from penstock.plan import Plan, only
 from penstock.plan.elsewhere import elsewhere
+from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
 from penstock.run.process import LocalProcesses, find_bash
@@ -39,6 +40,7 @@ class Options:
     inputs_from: str | None
     warm: bool
     env: str
+    spark_master: str
 
 
 def execute(
@@ -59,6 +61,9 @@ def execute(
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:
         interpreters = on_this_interpreter(plan, disk, messages.append)
+    spark = interpreters.spark(plan)
+    if spark is not None:
+        messages += spark_elsewhere(plan.graph, options.spark_master, spark.version)
     folder = workspace.new_run(plan.graph.job.name)
     tracking = _Tracked(workspace, plan, folder)
     digests, imports = Digests(workspace.cache / "index.db"), Imports(disk)
@@ -92,6 +97,7 @@ def execute(
                 imports=imports.of,
                 programs=interpreters.programs,
                 retries=options.retries,
+                spark_master=options.spark_master,
             )
             result = Runner(plan, context).run()
         executor.close()

@@ -24,6 +24,7 @@ def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, form:
     below a node that would run is unknown until that has run: equal outputs would be reused.
     """
     from penstock.cli.definition import load_plan
+    from penstock.cli.environments import Interpreters
     from penstock.run.explain import Explainer
     from penstock.store.cache import Cache
     from penstock.store.digests import Digests
@@ -38,12 +39,11 @@ def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, form:
         click.echo(str(warning), err=True)
     place = Workspace(workspace_folder(job, workspace))
     digests = Digests(place.cache / "index.db")
-    interpreter = host_interpreter()
     explainer = Explainer(
         disk,
         digests,
         Cache(place, digests),
-        lambda _: interpreter,
+        Interpreters(host_interpreter()).of,
         lambda node: previous_key(place.runs, plan.graph.job.name, node),
     )
     explained = explainer.explain(plan)

@@ -59,6 +59,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     help="How many more attempts a node gets that fails or takes longer than its limits say.",
 )
 @click.option(
+    "--spark-master",
+    default="local[*]",
+    show_default=True,
+    metavar="URL",
+    help="The Spark cluster that spark steps run on (spark://host:7077); it must see the files of this machine.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -79,6 +86,7 @@ def command(
     no_warm: bool,
     env: str,
     retries: int,
+    spark_master: str,
     form: str,
 ) -> None:
     """Run the job YAML file JOB on this machine.
@@ -102,7 +110,7 @@ def command(
             warnings,
             disk,
             workspace_folder(job, workspace),
-            Options(jobs, retries, force, only, inputs_from, not no_warm, env),
+            Options(jobs, retries, force, only, inputs_from, not no_warm, env, spark_master),
         )
     except PenstockError as error:
         if form == "json":

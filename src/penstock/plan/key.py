@@ -159,8 +159,10 @@ class KeyMaker:
 def _definition(node: GraphNode) -> dict[str, Any]:
     dropped = _NAMES | _ELSEWHERE | _OWN_PARTS | _REFERENCES
     dropped |= {"limits"} if isinstance(node.component, CommandComponent) and node.job.type != "sweep" else set()
-    both = {**plain(node.component.source), **plain(node.job.source)}
-    return {key: value for key, value in both.items() if key not in dropped}
+    component, job = plain(node.component.source), plain(node.job.source)
+    both = {**component, **job}
+    both |= {f"{key} of the component": component[key] for key in component if component[key] != both[key]}
+    return {key: value for key, value in both.items() if key.removesuffix(" of the component") not in dropped}
 
 
 def _text(value: Any) -> str:

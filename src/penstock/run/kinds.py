@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from penstock.graph.distribution import distribution_of
 from penstock.run import distributed, loops
 from penstock.run import step as steps
+from penstock.run.data_transfer import start_data_transfer
 from penstock.run.process import Handle, ProcessSpec
+from penstock.run.spark import start_spark
 from penstock.run.step import Step
 from penstock.spec.read import COMMAND_TYPES
 
@@ -16,7 +18,8 @@ Starter = Callable[[Step], Handle]
 
 def start(step: Step) -> Handle:
     """Start an attempt whose folders are not there yet. Raises OSError if it cannot be started."""
-    step.attempt.prepare(steps.snapshot(step.node, step.files), list(step.node.outputs.values()))
+    outputs = [] if step.node.job.type in _MAKE_THEIR_OUTPUTS else list(step.node.outputs.values())
+    step.attempt.prepare(steps.snapshot(step.node, step.files), outputs)
     return KINDS[step.node.job.type](step)
 
 
@@ -39,4 +42,7 @@ KINDS: Mapping[str, Starter] = {
     **dict.fromkeys(COMMAND_TYPES, _command),
     "do_while": loops.start,
     "parallel_for": loops.start,
+    "spark": start_spark,
+    "data_transfer": start_data_transfer,
 }
+_MAKE_THEIR_OUTPUTS = ("spark", "data_transfer")  # an address that has nothing yet, where others have a folder

@@ -44,6 +44,7 @@ class Context:
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Mapping[str, Path]
     retries: int = 0
+    spark_master: str = "local[*]"
     grace_s: float = GRACE_S
 
 
@@ -175,6 +176,7 @@ class Runner:
             imports=context.imports,
             programs=context.programs.get(node.name, THIS_INTERPRETER),
             reporter=context.reporter,
+            spark_master=context.spark_master,
         )
         unwritten = unwritten_inputs(node, context.folder)
         if unwritten:

@@ -34,6 +34,7 @@ class Step:
         programs: the folder of the interpreter and its programs, first on PATH.
         imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
+        spark_master: the URL of the Spark cluster that spark steps run on.
     """
 
     node: GraphNode
@@ -46,6 +47,7 @@ class Step:
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Path
     reporter: Reporter
+    spark_master: str = "local[*]"
 
     @property
     def attempt(self) -> Attempt:
