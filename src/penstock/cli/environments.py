@@ -22,13 +22,15 @@ _MOST = 8
 
 @dataclass(frozen=True)
 class Interpreters:
-    """`programs`: the folder of the interpreter of each node that has one of its own."""
+    """What runs each node; `unmade` are those whose environment would have to be made first."""
 
     host: str
     venvs: Mapping[str, Venv] = field(default_factory=dict)
+    unmade: frozenset[str] = frozenset()
 
     @property
     def programs(self) -> dict[str, Path]:
+        """The folder of the interpreter of each node that has one of its own."""
         return {name: venv.programs for name, venv in self.venvs.items()}
 
     def of(self, node: GraphNode) -> str:
@@ -36,6 +38,8 @@ class Interpreters:
         venv = self.venvs.get(node.name)
         if venv is not None:
             return venv.interpreter
+        if node.name in self.unmade:
+            return "an environment that is not made yet"
         spark = local_spark() if node.job.type == "spark" else None
         return spark.interpreter if spark is not None else self.host
 
@@ -75,16 +79,32 @@ def in_virtual_environments(
 ) -> Interpreters:
     """Each node in an environment made of its conda file; those without one by this interpreter, which is told."""
     venvs, found = Venvs(workspace, told), {}
-    sparks = _sparks(plan)
-    wanted = declared(plan, files)
+    wanted = _wanted(plan, files)
     for name, requirements in wanted.items():
-        found[name] = venvs.of(_with_spark(requirements) if name in sparks else requirements)
+        found[name] = venvs.of(requirements)
         if requirements.left_out:
             told(f"'{name}': no Python packages, so not in its environment here: {', '.join(requirements.left_out)}")
     without = [planned.name for planned in plan.nodes if planned.name not in wanted]
     if without:
         told(f"{', '.join(without)}: the environment names no conda file; this interpreter runs it")
     return Interpreters(host_interpreter(), found)
+
+
+def virtual_environments(plan: Plan, files: Files, workspace: Workspace) -> Interpreters:
+    """The environments that a run would use, as far as they are there; makes none."""
+    venvs = Venvs(workspace, lambda _: None)
+    found = {name: venvs.made(requirements) for name, requirements in _wanted(plan, files).items()}
+    made = {name: venv for name, venv in found.items() if venv is not None}
+    return Interpreters(host_interpreter(), made, frozenset(found) - frozenset(made))
+
+
+def _wanted(plan: Plan, files: Files) -> dict[str, Requirements]:
+    """What each node's environment holds."""
+    sparks = _sparks(plan)
+    return {
+        name: _with_spark(requirements) if name in sparks else requirements
+        for name, requirements in declared(plan, files).items()
+    }
 
 
 def _sparks(plan: Plan) -> set[str]:

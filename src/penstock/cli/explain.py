@@ -16,15 +16,18 @@ import click
     type=click.Path(path_type=Path),
     help="The workspace folder.  [default: .penstock beside the project root]",
 )
+@click.option(
+    "--env", type=click.Choice(["host", "venv"]), default="host", show_default=True, help="As the run would be started."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, form: str) -> None:
+def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, env: str, form: str) -> None:
     """Tell what `penstock run` would do with each node of the job YAML file JOB, and run nothing.
 
     Says which nodes would be reused, which would run and what of them has changed since they last did. What stands
     below a node that would run is unknown until that has run: equal outputs would be reused.
     """
     from penstock.cli.definition import load_plan
-    from penstock.cli.environments import Interpreters
+    from penstock.cli.environments import Interpreters, virtual_environments
     from penstock.run.explain import Explainer
     from penstock.store.cache import Cache
     from penstock.store.digests import Digests
@@ -39,11 +42,12 @@ def command(job: Path, overrides: tuple[str, ...], workspace: Path | None, form:
         click.echo(str(warning), err=True)
     place = Workspace(workspace_folder(job, workspace))
     digests = Digests(place.cache / "index.db")
+    interpreters = virtual_environments(plan, disk, place) if env == "venv" else Interpreters(host_interpreter())
     explainer = Explainer(
         disk,
         digests,
         Cache(place, digests),
-        Interpreters(host_interpreter()).of,
+        interpreters.of,
         lambda node: previous_key(place.runs, plan.graph.job.name, node),
     )
     explained = explainer.explain(plan)
