@@ -7,6 +7,7 @@ nodes may refer to nodes that stand further down in the file, or, wrongly, to ea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.graph.control import Around, read_control
@@ -56,6 +57,8 @@ _MAX_NESTED = 10_000  # pipelines in pipelines grow exponentially
 def resolve(job: PipelineJob, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of `job`, and what is wrong with the component files that were read for it."""
     resolver = _Resolver(library)
+    if job.component is not None and not job.jobs:
+        return _of_component(job, job.component, resolver), tuple(library.findings)
     scope = Scope("", dict(job.inputs), chain=())
     resolver.open(scope, job.jobs)
     for name, value in job.inputs.items():
@@ -63,6 +66,20 @@ def resolve(job: PipelineJob, library: Library) -> tuple[Graph, tuple[Finding, .
     resolver.bind(scope)
     outputs, bad = outputs_of(scope, dict(job.outputs))
     return resolver.graph(job, outputs, bad), tuple(library.findings)
+
+
+def _of_component(job: PipelineJob, node: JobNode, resolver: _Resolver) -> Graph:
+    """The graph of a job that is a pipeline component with values for its inputs."""
+    around = Scope("", {}, chain=(), is_job=True)
+    resolver.open(around, {job.name: node})
+    child = around.children.get(job.name)
+    if child is None or child.inner is None or not isinstance(child.component, PipelineComponent):
+        return resolver.graph(job, {}, ())
+    resolver.bind(around)
+    component = child.component
+    outputs, bad = outputs_of(child.inner, dict(component.output_bindings))
+    job = replace(job, jobs=component.jobs, outputs={**component.output_bindings, **job.outputs})
+    return resolver.graph(job, outputs, bad)
 
 
 def resolve_component(component: PipelineComponent, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
@@ -127,7 +144,7 @@ class _Resolver:
             inner = None
             if isinstance(found, PipelineComponent):
                 chain = (*scope.chain, _identity(found))
-                inner = Scope(f"{scope.prefix}{name}.", dict(found.inputs), chain)
+                inner = Scope("" if scope.is_job else f"{scope.prefix}{name}.", dict(found.inputs), chain)
                 self.open(inner, found.jobs)
             scope.children[name] = Child(job, found, inner)
         for job in (*(child.job for child in scope.children.values()), *scope.controls.values()):

@@ -37,12 +37,14 @@ class Child:
 class Scope:
     """A pipeline that is being resolved. `chain` holds the pipeline components around it.
 
+    `is_job`: it is there for a job that names a component, whose nodes are the job's own.
     `looped`: of a loop's body, the loop's name and the inputs that the loop gives values to.
     """
 
     prefix: str
     declared: dict[str, InputPort | InputValue]
     chain: tuple[tuple[Path, str], ...]
+    is_job: bool = False
     children: dict[str, Child] = field(default_factory=dict)
     controls: dict[str, JobNode] = field(default_factory=dict)
     looped: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)

@@ -165,7 +165,10 @@ class PipelineComponent:
 
 @dataclass(frozen=True, slots=True)
 class PipelineJob:
-    """A pipeline job, or a single job made into a pipeline of one node."""
+    """A pipeline job, or a single job made into a pipeline of one node.
+
+    `component` is the pipeline component whose graph a job without `jobs` has.
+    """
 
     name: str
     experiment_name: str | None
@@ -176,6 +179,7 @@ class PipelineJob:
     source: Mapping
     folder: Path
     place: Place
+    component: JobNode | None = None
 
 
 Component = CommandComponent | PipelineComponent | OtherComponent

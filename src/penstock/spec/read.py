@@ -62,6 +62,7 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
         source=root,
         folder=folder,
         place=root.key_place("jobs"),
+        component=_node(name, root, folder, root.place) if "component" in root.entries else None,
     )
 
 

@@ -101,7 +101,7 @@ def _jobs(subject: Subject) -> Iterator[JobNode]:
 
 @rule("PS104", "A pipeline without jobs")
 def no_jobs(subject: Subject) -> Iterator[Told]:
-    if subject.graph and not subject.graph.job.jobs:
+    if subject.graph and not subject.graph.job.jobs and subject.graph.job.component is None:
         yield Told("the pipeline has no jobs.", subject.graph.job.place, "Add them below jobs:.")
 
 
@@ -175,7 +175,7 @@ def _has_compute(job: Mapping) -> bool:
 @rule("PS109", "A pipeline input that no node takes", "warning")
 def unused_input(subject: Subject) -> Iterator[Told]:
     graph = subject.graph
-    if graph is None or subject.kind.type != "pipeline":
+    if graph is None or subject.kind.type != "pipeline" or graph.job.component is not None:
         return
     text = "\n".join(_texts(graph.job.source))
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})
