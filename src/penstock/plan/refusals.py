@@ -13,7 +13,7 @@ from penstock.graph.model import Data, Graph, GraphNode
 from penstock.spec.finding import Finding
 from penstock.spec.read import COMMAND_TYPES
 
-RUN_HERE = frozenset(COMMAND_TYPES)
+RUN_HERE = frozenset({*COMMAND_TYPES, "sweep"})
 _DISTRIBUTIONS = ("pytorch", "mpi", "tensorflow")
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
