@@ -73,7 +73,7 @@ def execute(
             messages.append("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
         executor: LocalProcesses | WarmProcesses = LocalProcesses(bash, keeper)
         if options.warm:
-            executor = WarmProcesses(executor, keeper, lambda: [imports.of(planned.node) for planned in plan.nodes])
+            executor = WarmProcesses(executor, keeper, lambda: _imports(plan, imports))
         with reporting() as reporter:
             for message in messages:
                 reporter.told(message)
@@ -96,6 +96,7 @@ def execute(
                 ),
                 imports=imports.of,
                 programs=interpreters.programs,
+                tracker=tracking.tracker,
                 retries=options.retries,
                 spark_master=options.spark_master,
             )
@@ -106,31 +107,37 @@ def execute(
     return result, metrics
 
 
+def _imports(plan: Plan, imports: Imports) -> list[tuple[str, ...]]:
+    """What each process of the plan imports; a sweep is several."""
+    nodes = [planned.node for planned in plan.nodes]
+    return [imports.of(node) for node in nodes for _ in range(2 if node.job.type == "sweep" else 1)]
+
+
 class _Tracked:
     """The MLflow runs of a pipeline run; nothing of it if MLflow is not installed."""
 
     def __init__(self, workspace: Workspace, plan: Plan, folder: RunFolder) -> None:
         job = plan.graph.job
         self._folder = folder
-        self._tracking: Tracking | None = None
+        self.tracker: Tracking | None = None
         if mlflow_version() is not None:
             nodes = (planned.name for planned in plan.nodes)
-            self._tracking = Tracking(workspace, job.experiment_name or job.name, folder.name, nodes)
+            self.tracker = Tracking(workspace, job.experiment_name or job.name, folder.name, nodes)
 
     def begin(self) -> dict[str, Mapping[str, str]]:
         """Make the runs; returns each node's variables, none without MLflow."""
-        begun = self._tracking.begin() if self._tracking is not None else {}
+        begun = self.tracker.begin() if self.tracker is not None else {}
         return {node: run.variables for node, run in begun.items()}
 
     def killed(self) -> None:
         """The engine was: write what is known of the run."""
         summary = settle(self._folder)
-        if self._tracking is not None:
-            self._tracking.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
+        if self.tracker is not None:
+            self.tracker.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
 
     def ended(self, result: RunResult) -> dict[str, dict[str, float]]:
         """Close the runs; returns the metrics by node."""
-        if self._tracking is None:
+        if self.tracker is None:
             return {}
-        self._tracking.end(result.status, {node.name: node.status for node in result.nodes})
-        return self._tracking.metrics()
+        self.tracker.end(result.status, {node.name: node.status for node in result.nodes})
+        return self.tracker.metrics()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from penstock.graph.distribution import distribution_of
-from penstock.run import distributed, loops
+from penstock.run import distributed, loops, sweep
 from penstock.run import step as steps
 from penstock.run.data_transfer import start_data_transfer
 from penstock.run.process import Handle, ProcessSpec
@@ -40,6 +40,7 @@ def _command(step: Step) -> Handle:
 
 KINDS: Mapping[str, Starter] = {
     **dict.fromkeys(COMMAND_TYPES, _command),
+    "sweep": sweep.start,
     "do_while": loops.start,
     "parallel_for": loops.start,
     "spark": start_spark,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from penstock.errors import RunError
 from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
@@ -18,6 +19,7 @@ from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
 from penstock.run.step import THIS_INTERPRETER, Step
+from penstock.run.tracker import Tracker
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
 from penstock.store.workspace import RunFolder, shell_safe
@@ -43,6 +45,7 @@ class Context:
     reuse: Reuse
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Mapping[str, Path]
+    tracker: Tracker | None = None
     retries: int = 0
     spark_master: str = "local[*]"
     grace_s: float = GRACE_S
@@ -176,6 +179,8 @@ class Runner:
             imports=context.imports,
             programs=context.programs.get(node.name, THIS_INTERPRETER),
             reporter=context.reporter,
+            jobs=context.jobs,
+            tracker=context.tracker,
             spark_master=context.spark_master,
         )
         unwritten = unwritten_inputs(node, context.folder)
@@ -186,7 +191,7 @@ class Runner:
             return
         try:
             handle = kinds.start(step)
-        except OSError as error:
+        except (OSError, RunError) as error:
             self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
         deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None

@@ -16,6 +16,7 @@ from penstock.run.orphans import RUN_VARIABLE
 from penstock.run.ports import input_text
 from penstock.run.process import Executor
 from penstock.run.reporter import Reporter
+from penstock.run.tracker import Tracker
 from penstock.spec.expression import Reference, Template
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
@@ -34,6 +35,8 @@ class Step:
         programs: the folder of the interpreter and its programs, first on PATH.
         imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
+        jobs: how many processes may run at once.
+        tracker: makes the MLflow runs of what the node itself consists of; None without MLflow.
         spark_master: the URL of the Spark cluster that spark steps run on.
     """
 
@@ -47,6 +50,8 @@ class Step:
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Path
     reporter: Reporter
+    jobs: int
+    tracker: Tracker | None
     spark_master: str = "local[*]"
 
     @property
@@ -65,7 +70,7 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
             return str(attempt.output(node.outputs[name]))
-        return input_text(name, node.inputs[name], run, attempt)
+        return input_text(name, node.inputs[name], run, attempt)  # also search_space.<name>
 
     return template.render(value_of)
 

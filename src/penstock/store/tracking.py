@@ -31,6 +31,8 @@ _MAKE = (
     "SqlAlchemyStore('sqlite:///' + sys.argv[1], sys.argv[2])\n"
 )
 _BUSY_S = 60
+_INFINITE = 1.7976931348623157e308  # what MLflow writes for infinity
+_LONGEST_PARAMETER = 6000
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "canceled": "KILLED"}
 
 
@@ -89,6 +91,52 @@ class Tracking:
                 else:
                     _close(db, run_id, ended, now)
             _close(db, self._parent, _STATUS.get(status, "FAILED"), now)
+            # those below a node's, if it was not there any more to close them
+            mine = "SELECT run_uuid FROM tags WHERE key = 'penstock.run' AND value = ?"
+            db.execute(
+                "UPDATE runs SET status = 'KILLED', end_time = ?"  # noqa: S608 - `mine` is above
+                f" WHERE status IN ('RUNNING', 'SCHEDULED') AND run_uuid IN ({mine})",
+                (now, self._run),
+            )
+
+    def child(self, node: str, name: str) -> dict[str, str]:
+        """Make a run below a node's; returns its variables."""
+        run_id = uuid.uuid4().hex
+        tags = {"mlflow.parentRunId": self._runs[node], "mlflow.rootRunId": self._parent, "penstock.node": name}
+        with closing(self._connect()) as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            _, artifacts = self._find_experiment(db)
+            self._insert(db, run_id, name, artifacts, tags)
+        return self._variables(run_id)
+
+    def end_child(self, run_id: str, status: str) -> None:
+        """Close a run below a node's."""
+        with closing(self._connect()) as db, db:
+            _close(db, run_id, _STATUS.get(status, "FAILED"), int(time.time() * 1000))
+
+    def history(self, run_id: str, metric: str) -> list[float]:
+        """The values of a metric in the order in which they were logged, without NaN and infinities."""
+        query = "SELECT value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan ORDER BY timestamp, step"
+        with closing(self._connect()) as db:
+            values = [value for (value,) in db.execute(query, (run_id, metric))]
+        return [value for value in values if abs(value) < _INFINITE]
+
+    def best(self, node: str, run_id: str, values: Mapping[str, str], metric: tuple[str, float]) -> None:
+        """Note in a node's run which of those below it is the best, its parameters and its metric."""
+        own, now = self._runs[node], int(time.time() * 1000)
+        with closing(self._connect()) as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT INTO tags (key, value, run_uuid) VALUES ('best_child_run_id', ?, ?)", (run_id, own))
+            db.executemany(
+                "INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+                [(name, text[:_LONGEST_PARAMETER], own) for name, text in values.items()],
+            )
+            for table in ("metrics", "latest_metrics"):
+                db.execute(
+                    f"INSERT OR REPLACE INTO {table} (key, value, timestamp, run_uuid, step, is_nan)"  # noqa: S608
+                    " VALUES (?, ?, ?, ?, 0, 0)",
+                    (*metric, now, own),
+                )
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """The last value of each metric that each node logged."""
