@@ -13,7 +13,7 @@ from penstock.graph.model import Data, Graph, GraphNode, NodeOutput
 from penstock.spec.finding import Finding
 from penstock.spec.read import COMMAND_TYPES
 
-RUN_HERE = frozenset((*COMMAND_TYPES, "sweep", "spark", "data_transfer"))
+RUN_HERE = frozenset((*COMMAND_TYPES, "sweep", "parallel", "spark", "data_transfer"))
 _DISTRIBUTIONS = ("pytorch", "mpi", "tensorflow")
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
