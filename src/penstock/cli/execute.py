@@ -16,6 +16,7 @@ from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
 from penstock.run.process import LocalProcesses, find_bash
+from penstock.run.readonly import is_possible
 from penstock.run.result import RunResult
 from penstock.run.reuse import Reuse
 from penstock.run.runner import Context, Runner
@@ -56,7 +57,10 @@ def execute(
         plan = only(plan, options.only)
         source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
         source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
+    unguarded = not is_possible()
     messages: list[str] = [*map(str, warnings), *elsewhere(plan.graph)]
+    if unguarded:
+        messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:

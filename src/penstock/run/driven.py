@@ -29,5 +29,6 @@ def start_driver(step: Step, name: str, orders: dict[str, Any]) -> Handle:
             folder=step.attempt.working_folder,
             environment=steps.environment(step.node, step.run, step.tracking, step.programs),
             log=step.attempt.log,
+            read_only=steps.read_only(step),
         )
     )

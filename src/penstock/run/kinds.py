@@ -33,6 +33,7 @@ def _command(step: Step) -> Handle:
         folder=step.attempt.working_folder,
         environment=steps.environment(step.node, step.run, step.tracking, step.programs),
         log=step.attempt.log,
+        read_only=steps.read_only(step),
         imports=step.imports(step.node),
         own_variables=bool(steps.own_variables(step.node)),
     )

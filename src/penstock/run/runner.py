@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.errors import RunError
-from penstock.graph.model import GraphNode
+from penstock.graph.model import ARTIFACTS, GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.guards import judged
@@ -231,6 +231,9 @@ class Runner:
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         node, attempt = running.planned.node, running.step.attempt
+        for name in ARTIFACTS:
+            if name in node.outputs:
+                attempt.hand_on_artifacts(node.outputs[name])
         for port in attempt.unwritten(list(node.outputs.values())):
             message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
             self.context.reporter.told(message)

@@ -18,7 +18,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,7 @@ class Workspace:
         return RunFolder(folder)
 
 
+ARTIFACT_FOLDERS = ("outputs", "logs")
 RUN_SUFFIX = r"\d{8}-\d{6}-[0-9a-f]{6}"
 
 
@@ -199,9 +200,22 @@ class Attempt:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, target)
             shutil.copymode(file.path, target)
+        for name in ARTIFACT_FOLDERS:
+            with suppress(FileExistsError):  # the snapshot has one, or a file of that name
+                (self.working_folder / name).mkdir()
         for port in outputs:
             if port.type not in ("uri_file", *LITERAL_TYPES):
                 self.output(port).mkdir()
+
+    def hand_on_artifacts(self, port: OutputPort) -> None:
+        """Give what the step left in ./outputs and ./logs to an output, unless the step has written to that itself."""
+        target = self.output(port)
+        if not _is_nothing(target):
+            return
+        for name in ARTIFACT_FOLDERS:
+            source = self.working_folder / name
+            if not _is_nothing(source):
+                shutil.copytree(source, target / name)
 
     def unwritten(self, outputs: list[OutputPort]) -> list[str]:
         """The outputs that hold nothing: a file that is not there, or a folder that is missing or empty."""
