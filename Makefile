@@ -51,9 +51,10 @@ sarif: .venv/.run  ## Microsoft's own validator over a report of many findings (
 	@cat .tools/sarif/said && grep -q "completed successfully" .tools/sarif/said && ! grep ": error " .tools/sarif/said
 MULTITOOL := .tools/sarif/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool
 
-docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)
+docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md, docs/features.md)
 	@mkdir -p docs
 	$(BIN)/python -m penstock.check.table > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+	$(BIN)/python -m penstock.plan.features > docs/features.md.new && mv docs/features.md.new docs/features.md
 
 schema: .venv/.dev  ## take from azure-ai-ml what its client accepts (src/penstock/check/azure_ml.json)
 	$(BIN)/python tests/support/azure_schema.py

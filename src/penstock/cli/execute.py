@@ -81,6 +81,7 @@ def execute(
         with reporting() as reporter:
             for message in messages:
                 reporter.told(message)
+            folder.write_notes(messages)
             context = Context(
                 folder=folder,
                 files=disk,

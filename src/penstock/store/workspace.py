@@ -1,6 +1,7 @@
 """`.penstock/`, the workspace folder.
 
 runs/<run>/run.json                      the summary, rewritten atomically as nodes end
+runs/<run>/fidelity.json                 what Azure would do differently
 runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
@@ -106,6 +107,11 @@ class RunFolder:
         for name in nodes:
             if not self.node(name).outputs.is_dir():
                 raise RunError(f"'{name}' has no outputs in the run {self.name}; name another run")
+
+    def write_notes(self, notes: list[str]) -> None:
+        """Keep what the run has told at its start: what Azure would do differently."""
+        text = json.dumps({"notes": notes}, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "fidelity.json", text)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
