@@ -8,6 +8,7 @@ from penstock.graph.distribution import distribution_of
 from penstock.run import distributed, loops
 from penstock.run import step as steps
 from penstock.run.data_transfer import start_data_transfer
+from penstock.run.parallel import start_parallel
 from penstock.run.process import Handle, ProcessSpec
 from penstock.run.spark import start_spark
 from penstock.run.step import Step
@@ -42,6 +43,7 @@ KINDS: Mapping[str, Starter] = {
     **dict.fromkeys(COMMAND_TYPES, _command),
     "do_while": loops.start,
     "parallel_for": loops.start,
+    "parallel": start_parallel,
     "spark": start_spark,
     "data_transfer": start_data_transfer,
 }
