@@ -150,8 +150,8 @@ class _Reader:
         if reads and has_read:
             self.tell(f"'{name}' reads the files for the second time.", place, "Keep one of the two.")
             return None
-        if name == "extract_columns_from_partition_format" and has_read:
-            fix = "Put it before, so that the columns are in the table."
+        if name == "extract_columns_from_partition_format" and has_read and not any(map(_keeps_paths, before)):
+            fix = "Put it before, or read with include_path_column: true."
             self.tell(f"'{name}' stands after the files are read; on Azure its columns come out empty.", place, fix)
             return None
         if not reads and not has_read and name != "extract_columns_from_partition_format":
@@ -163,6 +163,10 @@ class _Reader:
         except DefinitionError as error:
             self.tell(f"{name}: {error}.", value.place if value is not None else place)
             return None
+
+
+def _keeps_paths(step: Step) -> bool:
+    return step.get("path_column") is not None
 
 
 def _settings(value: Node | None, known: tuple[str, ...]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def find_table(folder: Path) -> FoundTable:
         files = sorted(_files(path, folder))
         if not files:
             raise RunError(f"{path.place}: no file is there for '{path.text}'")
+        if table.is_tabular and file in files:
+            raise RunError(f"{path.place}: '{path.text}' takes in the MLTable file itself, whose lines would be rows")
         found += files
     return FoundTable(table, tuple(found))
 

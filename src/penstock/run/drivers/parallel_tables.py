@@ -41,7 +41,10 @@ def read(files: list[str], steps: list[dict[str, Any]], tell: Callable[[str], No
     partitions: dict[str, list[Any]] = {}
     table = None
     for step in steps:
-        if step["op"] == "partition":
+        if step["op"] == "partition" and table is not None:
+            for name, values in partition_columns(files, step, typed=False).items():
+                table.frame = table.frame.assign(**{name: [values[number] for number in table.frame.index]})
+        elif step["op"] == "partition":
             partitions = partition_columns(files, step)
         elif step["op"].startswith("read_"):
             table = _read(files, step, partitions, tell)
@@ -65,7 +68,7 @@ def _read(
     whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
     whole.index = pd.Index(numbers, dtype="int64")
     if step["op"] == "read_delimited":
-        whole = _typed(whole, step, tell)
+        whole = _typed(whole.astype(object).where(whole.notna(), None), step, tell)
     if step.get("path_column"):
         whole.insert(0, step["path_column"], [files[number] for number in numbers])
     for place, (name, values) in enumerate(partitions.items()):
@@ -246,7 +249,7 @@ def _column(values: list[Any]) -> Any:
     return pd.to_datetime(values) if isinstance(some, datetime) else values
 
 
-def partition_columns(files: list[str], step: dict[str, Any]) -> dict[str, list[Any]]:
+def partition_columns(files: list[str], step: dict[str, Any], *, typed: bool = True) -> dict[str, list[Any]]:
     """The columns that the paths hold, with a value per file. Raises TableError if a path does not fit."""
     matches = [re.search(step["pattern"], path) for path in files]
     if None in matches:
@@ -254,7 +257,7 @@ def partition_columns(files: list[str], step: dict[str, Any]) -> dict[str, list[
     found: dict[str, list[Any]] = {}
     for name, group in step["columns"].items():
         values: list[Any] = [match[group] for match in matches if match]
-        convert = inferred(values)[0]
+        convert = inferred(values)[0] if typed else None
         found[name] = [convert(value) for value in values] if convert is not None else values
     for name, parts in step["dates"].items():
         numbers = [[*(int(match[part]) for part in parts), 1, 1] for match in matches if match]
@@ -278,12 +281,16 @@ def _keep(frame: Any, step: dict[str, Any]) -> Any:
 
 def _sample(frame: Any, step: dict[str, Any]) -> Any:
     draw = random.Random(step["seed"])  # noqa: S311 - a sample, no secret
-    return frame[[draw.random() < step["probability"] for _ in range(len(frame))]]
+    return _rows_of(frame, [draw.random() < step["probability"] for _ in range(len(frame))])
+
+
+def _rows_of(frame: Any, wanted: list[bool]) -> Any:
+    return frame.iloc[[number for number, chosen in enumerate(wanted) if chosen]]
 
 
 def _filter(frame: Any, step: dict[str, Any]) -> Any:
     mask = _value(frame, step["expression"])
-    return frame[pd.array([value is True or value == 1 for value in mask], dtype=bool)]
+    return _rows_of(frame, [bool(value) for value in mask])
 
 
 def _value(frame: Any, expression: Any) -> list[Any]:

@@ -1,5 +1,5 @@
 import argparse
-import os
+from pathlib import Path
 
 
 def init():
@@ -11,8 +11,8 @@ def init():
 
 
 def run(mini_batch):
-    print(f"run({[os.path.basename(path) for path in mini_batch]})")
-    return [int(open(path).read()) * args.times for path in mini_batch]
+    print(f"run({[Path(path).name for path in mini_batch]})")
+    return [int(Path(path).read_text()) * args.times for path in mini_batch]
 
 
 def shutdown():
