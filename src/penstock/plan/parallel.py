@@ -16,7 +16,6 @@ from penstock.graph.model import Data, Graph, GraphNode, NodeOutput
 from penstock.spec.expression import Template, parse_template
 from penstock.spec.finding import Finding
 from penstock.spec.model import DATA_TYPES
-from penstock.spec.place import Place
 from penstock.spec.source import Mapping as Object
 from penstock.spec.source import Node, Scalar, Sequence, scalar_text
 
@@ -128,44 +127,16 @@ def input_mode(node: GraphNode, name: str) -> str | None:
 
 
 def refused(node: GraphNode) -> Iterator[Finding]:
-    """PR120: what cannot be run as it is written."""
-    data = _stated(node, "input_data")
-    name = split_input(node)
-    place = data.place if data is not None else node.job.place
-    if name is None or name not in node.inputs:
-        named = "does not name one of its inputs" if name is None else f"names '{name}', which is no input of it"
-        fix = "Write input_data: ${{inputs.NAME}}."
-        yield Finding(RULE, "error", f"'{node.name}': input_data {named}.", place, fix)
-    elif not isinstance(node.inputs[name], Data | NodeOutput):
-        yield Finding(RULE, "error", f"'{node.name}': there is no data in '{name}', which is split.", place)
-    yield from _refused_numbers(node)
+    """PR120: what cannot be run as it is written; most of that the rules of `check` tell."""
+    data, name = _stated(node, "input_data"), split_input(node)
+    if data is not None and name in node.inputs and not isinstance(node.inputs[name], Data | NodeOutput):
+        fix = "Give it a file, a folder or a table."
+        yield Finding(RULE, "error", f"'{node.name}': there is no data in '{name}', which is split.", data.place, fix)
     task = _stated(node, "task")
     kind = task.text("type") if isinstance(task, Object) else None
     if isinstance(task, Object) and kind not in (None, "run_function", "function"):
         message = f"'{node.name}': a task of the type {kind} does not run on this machine."
         yield Finding(RULE, "error", message, task.key_place("type"), "Here runs run_function.")
-
-
-_LEAST = {
-    "error_threshold": -1,
-    "mini_batch_error_threshold": -1,
-    "max_concurrency_per_instance": 1,
-    "retry_settings.max_retries": 0,
-    "retry_settings.timeout": 1,
-}
-
-
-def _refused_numbers(node: GraphNode) -> Iterator[Finding]:
-    for path, least in _LEAST.items():
-        text = _text(node, path)
-        if text is not None and (not re.fullmatch(r"-?\d+", text.strip()) or int(text) < least):
-            message = f"'{node.name}': {path} is {text}; it is a whole number from {least} on."
-            yield Finding(RULE, "error", message, _place(node, path))
-    size = _text(node, "mini_batch_size")
-    if size is not None and not mini_batch_size(size):
-        message = f"'{node.name}': mini_batch_size is '{size}'."
-        fix = "Write a number of files, or 10kb, 1mb, 1gb of rows."
-        yield Finding(RULE, "error", message, _place(node, "mini_batch_size"), fix)
 
 
 def parallel_elsewhere(graph: Graph, cores: int) -> Iterator[str]:
@@ -190,29 +161,24 @@ def _stated(node: GraphNode, key: str) -> Node | None:
     return found if found is not None else node.component.source.get(key)
 
 
-def _at(node: GraphNode, path: str) -> tuple[Node | None, Object]:
-    """The value at a dotted path, and the object that has it."""
+def _at(node: GraphNode, path: str) -> Node | None:
+    """The value at a dotted path."""
     *above, key = path.split(".")
     for source in (node.job.source, node.component.source):
         holder: Object | None = source
         for step in above:
             holder = holder.mapping(step) if holder is not None else None
         if holder is not None and holder.get(key) is not None:
-            return holder.get(key), holder
-    return None, node.job.source
+            return holder.get(key)
+    return None
 
 
 def _text(node: GraphNode, path: str) -> str | None:
     """A setting as text; one that is bound is what the binding came to."""
     if path in node.settings:
         return node.settings[path]
-    found = _at(node, path)[0]
+    found = _at(node, path)
     return scalar_text(found) if isinstance(found, Scalar) and found.value is not None else None
-
-
-def _place(node: GraphNode, path: str) -> Place:
-    found, holder = _at(node, path)
-    return found.place if found is not None else holder.place
 
 
 def _number(node: GraphNode, path: str, default: int) -> int:

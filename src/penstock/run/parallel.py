@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 from pathlib import Path
@@ -19,6 +20,7 @@ from penstock.plan.parallel import (
 )
 from penstock.run import step as steps
 from penstock.run.driven import start_driver
+from penstock.run.evaluated import data_path
 from penstock.run.process import Handle
 from penstock.run.step import Step
 from penstock.spec.expression import Template
@@ -79,7 +81,7 @@ def _limits(wanted: ParallelStep, arguments: list[str]) -> dict[str, Any]:
 def _options(arguments: list[str]) -> dict[str, str]:
     """`--name value` and `--name=value`."""
     found = {}
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             found[name] = value if equals else following
@@ -126,8 +128,6 @@ def _data(step: Step, wanted: ParallelStep) -> dict[str, Any]:
 
 def _path(step: Step, name: str) -> Path:
     value = step.node.inputs[name]
-    if isinstance(value, NodeOutput):
-        return step.run.node(value.node).output(value.port)
-    if isinstance(value, Data):
-        return Path(os.path.normpath(value.path.absolute()))
+    if isinstance(value, Data | NodeOutput):
+        return data_path(value, step.run)
     raise RunError(f"there is no data in '{name}'")

@@ -12,6 +12,7 @@ from penstock.errors import RunError
 from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
+from penstock.run.evaluated import evaluated
 from penstock.run.orphans import RUN_VARIABLE
 from penstock.run.ports import input_text
 from penstock.run.process import Executor
@@ -65,7 +66,7 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
             return str(attempt.output(node.outputs[name]))
-        return input_text(name, node.inputs[name], run, attempt)
+        return evaluated(node, name, run, attempt) or input_text(name, node.inputs[name], run, attempt)
 
     return template.render(value_of)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +63,15 @@ def files_below(path: Path) -> list[Path]:
     return sorted(each for each in found if each.is_file())
 
 
-def link_files(table: FoundTable, folder: Path, target: Path) -> Path:
+def link_files(table: FoundTable, folder: Path, target: Path, *, copies: bool = False) -> Path:
     """Make a folder of links to the table's files, by their paths from the MLTable's folder. Raises OSError."""
     target.mkdir(parents=True)
     for file in table.files:
         inside = file.is_relative_to(folder)
         link = target / (file.relative_to(folder) if inside else str(file).lstrip("/"))
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
+        if copies:
+            shutil.copyfile(file, link)
+        elif not link.is_symlink():
             link.symlink_to(file)
     return target

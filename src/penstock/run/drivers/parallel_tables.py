@@ -68,7 +68,8 @@ def _read(
     whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
     whole.index = pd.Index(numbers, dtype="int64")
     if step["op"] == "read_delimited":
-        whole = _typed(whole.astype(object).where(whole.notna(), None), step, tell)
+        texts = [[None if _is_none(value) else value for value in whole[column]] for column in whole.columns]
+        whole = _typed(pd.DataFrame(dict(zip(whole.columns, texts)), whole.index, dtype=object), step, tell)  # noqa: B905
     if step.get("path_column"):
         whole.insert(0, step["path_column"], [files[number] for number in numbers])
     for place, (name, values) in enumerate(partitions.items()):
