@@ -127,11 +127,7 @@ def input_mode(node: GraphNode, name: str) -> str | None:
 
 
 def refused(node: GraphNode) -> Iterator[Finding]:
-    """PR120: what cannot be run as it is written; most of that the rules of `check` tell."""
-    data, name = _stated(node, "input_data"), split_input(node)
-    if data is not None and name in node.inputs and not isinstance(node.inputs[name], Data | NodeOutput):
-        fix = "Give it a file, a folder or a table."
-        yield Finding(RULE, "error", f"'{node.name}': there is no data in '{name}', which is split.", data.place, fix)
+    """PR120: a task that is no script; what else is wrong the rules of `check` tell."""
     task = _stated(node, "task")
     kind = task.text("type") if isinstance(task, Object) else None
     if isinstance(task, Object) and kind not in (None, "run_function", "function"):

@@ -1,32 +1,27 @@
-import os
+"""Each worker waits in run() until the other is at work too; each calls init() once and shutdown() once."""
+
 import sys
 import time
 from pathlib import Path
 
-out = Path(sys.argv[2])
-calls = 0
+from azureml_user.parallel_run import EntryScript
+
+OUT = Path(sys.argv[2])
+NAME = EntryScript().agent_name
+called = []
 
 
 def init():
-    """Waits for the other worker: two are at work at once."""
-    (out / f"worker{os.getpid()}").write_text("init")
-    while len(list(out.glob("worker*"))) < 2:
-        time.sleep(0.01)
+    called.append("init")
 
 
 def run(mini_batch):
+    called.append("run")
+    (OUT / NAME).touch()
+    while len(list(OUT.glob("process*"))) < 2:
+        time.sleep(0.01)
     return mini_batch
 
 
 def shutdown():
-    mine = out / f"worker{os.getpid()}"
-    (out / ("first" if not (out / "first").exists() and _make(out / "one") else "second")).write_text("init shutdown")
-    mine.unlink()
-
-
-def _make(path):
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
-    return True
+    (OUT / NAME).write_text(" ".join(called))
