@@ -135,17 +135,22 @@ def refused(node: GraphNode) -> Iterator[Finding]:
         yield Finding(RULE, "error", message, task.key_place("type"), "Here runs run_function.")
 
 
+def most_workers(cores: int) -> int:
+    """How many processes a parallel step may have on a machine."""
+    return max(2, cores)
+
+
 def parallel_elsewhere(graph: Graph, cores: int) -> Iterator[str]:
     """One sentence for each thing that parallel nodes ask of Azure and get otherwise."""
     for node in graph.nodes.values():
         if node.job.type != "parallel":
             continue
         wanted = parallel_step(node)
-        asked = wanted.instances * (wanted.processes or cores)
+        asked, most = wanted.instances * (wanted.processes or cores), most_workers(cores)
         if wanted.instances > 1:
             yield f"'{node.name}': its {wanted.instances} machines are this one, with the same working folder"
-        if asked > cores:
-            yield f"'{node.name}' asks for {asked} worker processes; here it has {cores}, as many as there are cores"
+        if asked > most:
+            yield f"'{node.name}' asks for {asked} worker processes; here it has {most}, for {cores} cores"
         text = wanted.arguments.text if wanted.arguments is not None else ""
         ignored = [name for name in IGNORED_ARGUMENTS if re.search(rf"--{name}\b", text)]
         if ignored:

@@ -16,6 +16,7 @@ from penstock.plan.parallel import (
     input_mode,
     input_type,
     limits_in,
+    most_workers,
     parallel_step,
 )
 from penstock.run import step as steps
@@ -47,7 +48,7 @@ def start_parallel(step: Step) -> Handle:
         "input": data,
         "size": size,
         "keys": list(wanted.keys),
-        "workers": min(wanted.instances * processes, cores),
+        "workers": min(wanted.instances * processes, most_workers(cores)),
         "per_instance": processes,
         "instances": wanted.instances,
         "retries": wanted.retries,
