@@ -14,9 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
-
 TRUE, FALSE = {"true", "t", "1"}, {"false", "f", "0"}
+_NONES = ("NaTType", "NAType")
 _INT = re.compile(r"\s*[+-]?\d+\s*")
 _FLOAT = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)\s*", re.IGNORECASE)
 _TIME = r"(?:[T ](\d{2}):(\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?"
@@ -58,6 +57,8 @@ def read(files: list[str], steps: list[dict[str, Any]], tell: Callable[[str], No
 def _read(
     files: list[str], step: dict[str, Any], partitions: dict[str, list[Any]], tell: Callable[[str], None]
 ) -> Table:
+    import pandas as pd
+
     if step["op"] == "read_delimited":
         frames = _delimited(files, step)
     else:
@@ -114,6 +115,8 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 
 def _frame(rows: list[list[str]], header: list[str], step: dict[str, Any]) -> Any:
+    import pandas as pd
+
     width = max([len(header), *map(len, rows)])
     names = _names([name.strip() for name in header] + [""] * (width - len(header)))
     empty = "" if step["empty_as_string"] else None
@@ -134,6 +137,8 @@ def _names(header: list[str]) -> list[str]:
 
 
 def _parquet(path: str, _: dict[str, Any]) -> Any:
+    import pandas as pd
+
     try:
         return pd.read_parquet(path)
     except (ImportError, ValueError, OSError) as error:
@@ -141,6 +146,8 @@ def _parquet(path: str, _: dict[str, Any]) -> Any:
 
 
 def _json_lines(path: str, step: dict[str, Any]) -> Any:
+    import pandas as pd
+
     found = []
     with open(path, encoding=step["encoding"]) as file:
         for number, line in enumerate(file, 1):
@@ -244,6 +251,8 @@ def _date(pattern: Any, value: str | None, order: tuple[int, int, int]) -> datet
 
 def _column(values: list[Any]) -> Any:
     """So that pandas makes of it what `mltable` does: dates stay dates, and truth beside nothing stays truth."""
+    import pandas as pd
+
     some = next((value for value in values if value is not None), None)
     if isinstance(some, bool) and None in values:
         return pd.array(values, dtype=object)
@@ -300,7 +309,7 @@ def _value(frame: Any, expression: Any) -> list[Any]:
     if operator == "col":
         if parts[0] not in frame.columns:
             raise TableError(f"the filter names the column '{parts[0]}'; there is {', '.join(map(str, frame.columns))}")
-        return [None if pd.isna(value) else value for value in frame[parts[0]].astype(object)]
+        return [None if _is_none(value) else value for value in frame[parts[0]].astype(object)]
     if operator == "value":
         return [parts[0]] * len(frame)
     if operator == "datetime":
@@ -338,7 +347,8 @@ def _convert(frame: Any, step: dict[str, Any]) -> Any:
 
 
 def _is_none(value: Any) -> bool:
-    return value is None or (not isinstance(value, (list, dict)) and bool(pd.isna(value)))
+    """None, and what pandas has for it: not a number, not a time, not anything."""
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ in _NONES
 
 
 def _to_boolean(value: Any, item: dict[str, Any]) -> bool | None:
