@@ -76,7 +76,7 @@ def test_case(case: Path, way: tuple[str, ...], penstock: Callable[..., Any], wo
         pytest.skip("its programs are started the same way either way")
     ended = penstock("run", case / "pipeline.yml", "--format", "json", *way, *expect.get("args", []))
     assert ended.code == expect["exit"], ended.stderr
-    assert not any(line.startswith("Traceback") for line in ended.stderr.splitlines()), ended.stderr
+    assert "a bug in penstock" not in ended.stderr  # a traceback of the step's own code may be there
     for part in expect.get("stderr", []):
         assert part in ended.stderr
     if expect["exit"] == 2:

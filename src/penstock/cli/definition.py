@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.graph.model import Graph
 from penstock.plan import Plan, make_plan
 from penstock.plan.refusals import refusals, without_spark
+from penstock.plan.tables import bad_tables
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind
 from penstock.spec.override import apply
@@ -52,6 +53,7 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
     findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
     if subject is not None and subject.graph is not None:
         findings = (*findings, *refusals(subject.graph), *_without_spark(subject.graph))
+        findings = (*findings, *bad_tables(subject.graph, disk))
     if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return make_plan(subject.graph), findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from penstock.cli.environments import in_virtual_environments, on_this_interpret
 from penstock.cli.progress import reporting
 from penstock.plan import Plan, only
 from penstock.plan.elsewhere import elsewhere
+from penstock.plan.parallel import parallel_elsewhere
 from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
@@ -61,6 +63,7 @@ def execute(
     messages: list[str] = [*map(str, warnings), *elsewhere(plan.graph)]
     if unguarded:
         messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
+    messages += parallel_elsewhere(plan.graph, os.cpu_count() or 1)
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:

@@ -54,7 +54,18 @@ class Scope:
     outputs: dict[str, NodeOutput] = field(default_factory=dict)
 
 
-_BOUND_SETTINGS = ("compute", "resources", "distribution", "limits")
+_BOUND_SETTINGS = (
+    "compute",
+    "resources",
+    "distribution",
+    "limits",
+    "mini_batch_size",
+    "mini_batch_error_threshold",
+    "error_threshold",
+    "max_concurrency_per_instance",
+    "logging_level",
+    "retry_settings",
+)
 
 
 def settings_of(job: JobNode, scope: Scope) -> dict[str, str]:

@@ -12,25 +12,15 @@ import tempfile
 from pathlib import Path
 
 from penstock.graph.model import Data, GraphNode, NodeOutput
-from penstock.store.mltable import read_mltable
+from penstock.plan.parallel import input_mode as stated_mode
 from penstock.store.workspace import Attempt, RunFolder
 
 RO_MOUNT, DOWNLOAD, DIRECT = "ro_mount", "download", "direct"
-EVALUATED = ("eval_mount", "eval_download")
 
 
 def input_mode(node: GraphNode, name: str) -> str:
-    """The mode of a data input: what the job says, else the component."""
-    given = node.job.inputs.get(name)
-    stated = given.mode if given is not None else None
-    value = node.inputs.get(name)
-    if stated is None and isinstance(value, Data):
-        stated = value.mode
-    if stated is None:
-        ports = node.component.source.mapping("inputs")
-        port = ports.mapping(name) if ports is not None else None
-        stated = port.text("mode") if port is not None else None
-    return (stated or RO_MOUNT).lower()
+    """The mode of a data input: what the job says, else the component, else the default."""
+    return (stated_mode(node, name) or RO_MOUNT).lower()
 
 
 def output_mode(node: GraphNode, name: str) -> str:
@@ -64,27 +54,6 @@ def downloaded(path: Path, attempt: Attempt, name: str) -> Path:
         shutil.copytree(path, target, copy_function=_writable_copy)
     else:
         _writable_copy(path, target)
-    return target
-
-
-def evaluated(path: Path, attempt: Attempt, name: str, *, copies: bool) -> Path:
-    """A folder with the files that an MLTable names, by their paths below the folder that they share.
-
-    Raises OSError, RunError for what is wrong with the MLTable.
-    """
-    target = attempt.path / "inputs" / name
-    if target.exists():
-        return target
-    table = read_mltable(path)
-    parents = {str(file.parent) for file in table.files}
-    common = Path(os.path.commonpath(parents)) if parents else path
-    for file in table.files:
-        own = target / file.relative_to(common)
-        own.parent.mkdir(parents=True, exist_ok=True)
-        if copies:
-            _writable_copy(file, own)
-        else:
-            own.symlink_to(file)
     return target
 
 

@@ -8,10 +8,8 @@ from penstock.graph.model import Data, GraphNode, Literal, NodeOutput
 from penstock.run.modes import (
     DIRECT,
     DOWNLOAD,
-    EVALUATED,
     address,
     downloaded,
-    evaluated,
     input_mode,
     local_path,
     output_mode,
@@ -38,8 +36,6 @@ def input_text(node: GraphNode, name: str, run: RunFolder, attempt: Attempt) -> 
         return address(shell_safe_data(str(path), attempt, name))
     if mode == DOWNLOAD:
         path = downloaded(path, attempt, name)
-    elif mode in EVALUATED:
-        path = evaluated(path, attempt, name, copies=mode == "eval_download")
     return shell_safe_data(str(path), attempt, name)
 
 

@@ -12,6 +12,7 @@ from penstock.errors import RunError
 from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
+from penstock.run.evaluated import evaluated
 from penstock.run.modes import protected
 from penstock.run.orphans import RUN_VARIABLE
 from penstock.run.ports import input_text, output_text
@@ -71,7 +72,7 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
             return output_text(node, name, attempt)
-        return input_text(node, name, run, attempt)  # also search_space.<name>
+        return evaluated(node, name, run, attempt) or input_text(node, name, run, attempt)  # also search_space.<name>
 
     return template.render(value_of)
 
