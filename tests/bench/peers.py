@@ -2,7 +2,8 @@
 
 Each tool comes from an environment of its own (`.tools/peers/<name>`), gets a fresh folder in each round, runs the
 chain cold, one step at a time, and then again with nothing changed. The tools take turns within a round, so that a busy
-machine shows in all; medians are told. Steps run in the interpreter of this process, except kfp's, which has to use its own.
+machine shows in all; medians are told. Steps run in the interpreter of this process, except kfp's, which has to
+use its own.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _last_outputs(tool: Tool, folder: Path) -> list[Path]:
     return list(folder.glob(tool.last))
 
 
-def main(rounds: int = 5) -> int:
+def main(rounds: int = 3) -> int:
     os.environ.update(QUIET)
     report = Report("make bench-peers", PEERS)
     cold: dict[str, list[float]] = {tool.name: [] for tool in TOOLS}
