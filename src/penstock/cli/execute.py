@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -15,6 +14,7 @@ from penstock.plan.elsewhere import elsewhere
 from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
+from penstock.run.outputs import Deliveries
 from penstock.run.process import LocalProcesses, find_bash
 from penstock.run.result import RunResult
 from penstock.run.reuse import Reuse
@@ -22,6 +22,7 @@ from penstock.run.runner import Context, Runner
 from penstock.run.warm import Imports, WarmProcesses
 from penstock.spec.finding import Finding
 from penstock.store.cache import Cache
+from penstock.store.catalog import WorkspaceCatalog
 from penstock.store.digests import Digests
 from penstock.store.files import Disk
 from penstock.store.runs import find_run, held, settle
@@ -44,19 +45,19 @@ class Options:
 
 
 def execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, options: Options
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, catalog: WorkspaceCatalog, options: Options
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
-    """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged.
+    """Run a plan in the workspace of `catalog`; returns its result and the metrics that its nodes logged.
 
     Raises RunError for what keeps a run from being begun.
     """
-    bash, workspace = find_bash(), Workspace(root)
+    bash, workspace = find_bash(), catalog.workspace
     source = None
     if options.only is not None and options.inputs_from is not None:
         plan = only(plan, options.only)
         source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
         source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
-    messages: list[str] = [*map(str, warnings), *elsewhere(plan.graph)]
+    messages: list[str] = [*map(str, warnings), *plan.notes, *elsewhere(plan.graph)]
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:
@@ -77,6 +78,7 @@ def execute(
         with reporting() as reporter:
             for message in messages:
                 reporter.told(message)
+            delivered = Deliveries(plan.graph, folder, catalog, catalog.assets, reporter.told)
             context = Context(
                 folder=folder,
                 files=disk,
@@ -96,6 +98,7 @@ def execute(
                 ),
                 imports=imports.of,
                 programs=interpreters.programs,
+                deliver=lambda node: delivered.deliver(node) if options.only in (None, node) else None,
                 tracker=tracking.tracker,
                 retries=options.retries,
                 spark_master=options.spark_master,

@@ -24,7 +24,6 @@ from penstock.spec.model import (
 )
 from penstock.spec.place import Place
 
-
 # `azureml:x:1`, `https://host/x`, `runs:/ID/model`; a file's name may have a colon in it
 _ELSEWHERE = re.compile(r"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -205,6 +204,7 @@ class Composite:
     job: JobNode
     component: PipelineComponent
     inputs: Mapping[str, Value]
+    outputs: Mapping[str, NodeOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ azureml://subscriptions/S/resourcegroups/G/workspaces/W/data/NAME/versions/VERSI
 azureml:/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/data/NAME/...
 azureml://datastores/NAME/paths/PATH   azureml://subscriptions/.../workspaces/W/datastores/NAME/paths/PATH
 
-Source: "CLI (v2) core YAML syntax", and the patterns of azure-ai-ml 1.35 (constants/_common.py, _utils/_storage_utils.py).
+Source: "CLI (v2) core YAML syntax", and the patterns of azure-ai-ml 1.35 (constants/_common.py,
+_utils/_storage_utils.py).
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ def _node(node: Node) -> yaml.Node:
         return yaml.SequenceNode(_SEQ, [_node(item) for item in node.items], flow_style=False)
     if isinstance(node.value, str):
         return yaml.ScalarNode(_TEXT, node.value, style="|" if "\n" in node.value else None)
-    tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, node.text, (True, False))
+    resolver: Any = yaml.SafeLoader("")
+    tag = resolver.resolve(yaml.ScalarNode, node.text, (True, False))
     return yaml.ScalarNode(tag, node.text)
 
 

@@ -208,4 +208,3 @@ def _free(name: str, taken: Collection[str]) -> str:
         number += 1
         free = f"{name}-{number}"
     return free
-

@@ -182,18 +182,13 @@ def _folders(parent: Path) -> list[str]:
 
 
 def _refuse_odd(kind: AssetType, name: str, version: str | None) -> None:
+    made_of = "letters, digits, '_', '-' and '.' make one, and the first is no dot"
     if not NAME.fullmatch(name):
-        raise DefinitionError(
-            f"'{name}' is no name of a {kind}: letters, digits, '_', '-' and '.' make one, and the first is no dot"
-        )
+        raise DefinitionError(f"'{name}' is no name of a {kind}: {made_of}")
     if version is not None and not VERSION.fullmatch(version):
-        raise DefinitionError(
-            f"'{version}' is no version of a {kind}: letters, digits, '_', '-' and '.' make one, and the first is no dot"
-        )
+        raise DefinitionError(f"'{version}' is no version of a {kind}: {made_of}")
 
 
 def described(asset: Asset) -> dict[str, str]:
     """An asset for `--format json`."""
     return {"type": asset.type, "name": asset.name, "version": asset.version, "path": str(asset.path)}
-
-

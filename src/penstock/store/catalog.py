@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -162,14 +161,15 @@ class WorkspaceCatalog:
         known = [*_folders(self.workspace.datastores), *self.places.datastores]
         hint = did_you_mean(stored.name, known) if stored.name not in known else ""
         close = f" {hint}" if hint.startswith("Did") else ""
-        return NotHere("is not on this machine", f"Put it at {found.path}, or say where it lies: {self._map(uri)}.{close}")
+        fix = f"Put it at {found.path}, or say where it lies: {self._map(uri)}.{close}"
+        return NotHere("is not on this machine", fix)
 
     def _mapped(self, uri: str, *, must_exist: bool = True) -> Located | NotHere | None:
         """Where a URI is mapped to; None if nobody says that. The longest beginning that is mapped wins."""
         begun = {prefix: rest for prefix in self.places.maps if (rest := _rest(uri, prefix)) is not None}
         if not begun:
             return None
-        prefix = max(begun, key=len)
+        prefix = max(begun, key=lambda each: (self.places.maps[each].option, len(each)))
         mapped, rest = self.places.maps[prefix], begun[prefix]
         if ".." in rest.split("/"):
             return NotHere("leads out of what is mapped", f"Write it without '..'; {mapped.said} maps {prefix}.")
@@ -215,5 +215,3 @@ def _are(versions: list[str]) -> str:
 
 def _folders(parent: Path) -> list[str]:
     return [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
-
-

@@ -62,13 +62,14 @@ def _linked(source: Path, target: Path) -> None:
 def _link(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
-    try:
-        if source.is_symlink():
-            raise OSError(errno.EPERM, "a link")
-        os.link(source, temporary)
-    except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
+    if source.is_symlink():
         shutil.copy2(source, temporary)
+    else:
+        try:
+            os.link(source, temporary)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            shutil.copy2(source, temporary)
     temporary.replace(target)
     temporary.unlink(missing_ok=True)  # renaming a file to another name of itself does nothing

@@ -13,6 +13,7 @@ from penstock.spec.settings import key_place, read_settings
 
 FILE = "penstock.toml"
 FOLDER = ".penstock"
+_URI = '"https://host/data"'
 _ROOT_MARKS = (FILE, ".git", FOLDER)
 
 
@@ -43,10 +44,14 @@ def settings_text(root: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What a URI, or all that begins with it, stands for on this machine. `said` is where that is said."""
+    """What a URI, or all that begins with it, stands for on this machine.
+
+    `said` is where that is said; what an `option` says counts before what a file says.
+    """
 
     path: Path
     said: str
+    option: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,13 @@ def places_of(root: Path, options: tuple[str, ...] = ()) -> Places:
         uri, separator, path = option.rpartition("=")
         if not separator or not uri or not path:
             raise DefinitionError(f"--map {option}: write it as URI=PATH, for example --map https://host/data=./data")
-        tables["map"][uri] = Mapped(Path(os.path.abspath(path)), f"--map {option}")  # noqa: PTH100 - no links followed
+        tables["map"][uri] = Mapped(Path(os.path.abspath(path)), f"--map {option}", option=True)  # noqa: PTH100
     return Places(tables["datastores"], tables["map"])
 
 
 def _paths(settings: dict[str, Any], table: str, text: str, file: str, root: Path) -> dict[str, Mapped]:
     given = settings.get(table, {})
-    example = f'[{table}] with {"NAME" if table == "datastores" else chr(34) + "https://host/data" + chr(34)} = "folder"'
+    example = f'[{table}] with {"NAME" if table == "datastores" else _URI} = "folder"'
     if not isinstance(given, dict):
         raise DefinitionError(f"{key_place(text, file, None, table)}: '{table}' is a table: write {example}")
     found = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from penstock.store.workspace import Workspace
@@ -24,12 +25,12 @@ def model_versions(workspace: Workspace, name: str) -> dict[str, Path]:
 
 def model_names(workspace: Workspace) -> list[str]:
     """All registered models."""
-    return [name for (name,) in _query(workspace, "SELECT DISTINCT name FROM model_versions ORDER BY name", ())]
+    return [name for (name,) in _query(workspace, "SELECT DISTINCT name FROM model_versions ORDER BY name")]
 
 
 def _rows(workspace: Workspace, name: str) -> list[tuple[int, str | None, str | None]]:
     query = "SELECT version, source, storage_location FROM model_versions WHERE name = ? ORDER BY version"
-    rows = _query(workspace, query, (name,))
+    rows = _query(workspace, query, name)
     return [(version, _of_logged(workspace, source), location) for version, source, location in rows]
 
 
@@ -38,11 +39,11 @@ def _of_logged(workspace: Workspace, source: str | None) -> str | None:
     if source is None or not source.startswith("models:/m-"):
         return source
     query = "SELECT artifact_location FROM logged_models WHERE model_id = ?"
-    rows = _query(workspace, query, (source.removeprefix("models:/"),))
+    rows = _query(workspace, query, source.removeprefix("models:/"))
     return str(rows[0][0]) if rows else None
 
 
-def _query(workspace: Workspace, query: str, values: tuple[str, ...]) -> list[tuple[object, ...]]:
+def _query(workspace: Workspace, query: str, *values: str) -> list[Any]:
     if not workspace.tracking_db.exists():
         return []
     try:
