@@ -97,6 +97,8 @@ def in_virtual_environments(
 
 def virtual_environments(plan: Plan, files: Files, workspace: Workspace) -> Interpreters:
     """The environments that a run would use, as far as they are there; makes none."""
+    from penstock.store.venvs import Venvs
+
     venvs = Venvs(workspace, lambda _: None)
     found = {name: venvs.made(requirements) for name, requirements in _wanted(plan, files).items()}
     made = {name: venv for name, venv in found.items() if venv is not None}

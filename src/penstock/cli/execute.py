@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -17,6 +16,7 @@ from penstock.plan.parallel import parallel_elsewhere
 from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
+from penstock.run.outputs import Deliveries
 from penstock.run.process import LocalProcesses, find_bash
 from penstock.run.readonly import is_possible
 from penstock.run.result import RunResult
@@ -25,6 +25,7 @@ from penstock.run.runner import Context, Runner
 from penstock.run.warm import Imports, WarmProcesses
 from penstock.spec.finding import Finding
 from penstock.store.cache import Cache
+from penstock.store.catalog import WorkspaceCatalog
 from penstock.store.digests import Digests
 from penstock.store.files import Disk
 from penstock.store.runs import find_run, held, settle
@@ -47,20 +48,20 @@ class Options:
 
 
 def execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, options: Options
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, catalog: WorkspaceCatalog, options: Options
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
-    """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged.
+    """Run a plan in the workspace of `catalog`; returns its result and the metrics that its nodes logged.
 
     Raises RunError for what keeps a run from being begun.
     """
-    bash, workspace = find_bash(), Workspace(root)
+    bash, workspace = find_bash(), catalog.workspace
     source = None
     if options.only is not None and options.inputs_from is not None:
         plan = only(plan, options.only)
         source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
         source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
     unguarded = not is_possible()
-    messages: list[str] = [*map(str, warnings), *elsewhere(plan.graph)]
+    messages: list[str] = [*map(str, warnings), *plan.notes, *elsewhere(plan.graph)]
     if unguarded:
         messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
     messages += parallel_elsewhere(plan.graph, os.cpu_count() or 1)
@@ -85,6 +86,7 @@ def execute(
             for message in messages:
                 reporter.told(message)
             folder.write_notes(messages)
+            delivered = Deliveries(plan.graph, folder, catalog, catalog.assets, reporter.told)
             context = Context(
                 folder=folder,
                 files=disk,
@@ -104,6 +106,7 @@ def execute(
                 ),
                 imports=imports.of,
                 programs=interpreters.programs,
+                deliver=lambda node: delivered.deliver(node) if options.only in (None, node) else None,
                 tracker=tracking.tracker,
                 retries=options.retries,
                 spark_master=options.spark_master,

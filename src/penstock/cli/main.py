@@ -13,6 +13,7 @@ from penstock.errors import PenstockError
 
 # verb -> one line of help, so that `penstock --help` imports no verb.
 VERBS = {
+    "asset": "Create and list the components, data, environments and models of the workspace.",
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "explain": "Tell what a run would reuse, what it would run, and why.",

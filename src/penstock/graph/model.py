@@ -6,6 +6,7 @@ of it at once; a graph without any of these can be run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from penstock.spec.model import (
 )
 from penstock.spec.place import Place
 
+# `azureml:x:1`, `https://host/x`, `runs:/ID/model`; a file's name may have a colon in it
+_ELSEWHERE = re.compile(r"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
@@ -35,23 +39,31 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Data outside the pipeline: a local path (relative ones from `folder`) or a URI."""
+    """Data outside the pipeline: a local path (relative ones from `folder`) or a URI.
+
+    `found` is where on this machine that lies which a URI names, `mapped` whether somebody says so for this URI.
+    """
 
     uri: str
     type: str
     folder: Path
     mode: str | None
     place: Place
+    found: Path | None = None
+    mapped: bool = False
 
     @property
     def is_local(self) -> bool:
-        """Whether `uri` is a path on this machine."""
-        return "://" not in self.uri.replace("file://", "", 1) and not self.uri.startswith("azureml:")
+        """Whether it is on this machine, or `uri` at least says so."""
+        return self.found is not None or _ELSEWHERE.match(self.uri) is None
 
     @property
     def path(self) -> Path:
         """The local path; relative ones are taken from the folder of the file that they stand in."""
-        return self.folder / self.uri.removeprefix("file://")
+        if self.found is not None:
+            return self.found
+        text = self.uri.removeprefix("file:")
+        return self.folder / (text.removeprefix("//localhost").removeprefix("//") if text != self.uri else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +212,7 @@ class Composite:
     job: JobNode
     component: PipelineComponent
     inputs: Mapping[str, Value]
+    outputs: Mapping[str, NodeOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ class _Resolver:
                 )
                 continue
             assert isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
-            self.composites.append(Composite(full_name, child.job, child.component, inputs))
+            self.composites.append(Composite(full_name, child.job, child.component, inputs, child.inner.outputs))
             child.inner.values = inputs
             self.bind(child.inner)
 

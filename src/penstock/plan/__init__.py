@@ -32,10 +32,11 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Nodes in an order in which they can run."""
+    """Nodes in an order in which they can run. `notes` are what a person should know before."""
 
     graph: Graph
     nodes: tuple[PlannedNode, ...]
+    notes: tuple[str, ...] = ()
 
     def dependents(self, name: str) -> tuple[str, ...]:
         """Every node that needs `name`, directly or through others, in plan order."""
@@ -52,7 +53,7 @@ def only(plan: Plan, name: str) -> Plan:
     if name not in by_name:
         raise DefinitionError(f"there is no node '{name}'. {did_you_mean(name, by_name)}".strip())
     needs = tuple(replace(by_name[need], needs=(), after=()) for need in by_name[name].needs)
-    return Plan(plan.graph, (*needs, replace(by_name[name], after=())))
+    return replace(plan, nodes=(*needs, replace(by_name[name], after=())))
 
 
 def make_plan(graph: Graph) -> Plan:

@@ -50,6 +50,7 @@ FEATURES = (
     _row("values as outputs", "output.type", "emulated", "the text of the file that the step writes", "output_of_a_value"),
     _row("./outputs and ./logs as the port artifacts or default", "any.outputs", "same", "", "artifacts_implicit"),
     _row("a compute location of the data", "input.path_on_compute input.datastore", "told", "says where Azure puts the data on the machine", "node_settings_of_azure"),
+    _row("outputs with a path or a name", "output.path output.name output.version", "emulated", "put below the workspace's datastores, registered as a data asset", "output_with_a_path"),
     _row("code snapshots with additional_includes and ignore files", "any.code any.additional_includes", "same", "", "snapshot"),
     _row("environment variables", "any.environment_variables", "same", "", "environment_variables"),
     _row("environments", "any.environment", "emulated", "this interpreter, differences told, or --env venv: the conda file by uv", "single_command_job"),

@@ -7,6 +7,7 @@ The recipe, version 1. A node's key is the SHA-256 of the JSON of these parts, s
     command                the component's text, expressions unresolved
     code                   names, contents and x-bits of the snapshot (after ignore files, with additional_includes)
     input <name>           its value; of data the type, mode and content, also of another node's output
+    uri <uri>              of data that a URI names which is mapped to a path: the content there
     output <name>          its type and mode
     environment            the definition, the conda file's and the build context's content
     interpreter            what really ran: see `penstock.store.host`
@@ -14,7 +15,6 @@ The recipe, version 1. A node's key is the SHA-256 of the JSON of these parts, s
     setting <name>         of one that is bound, the value: resources.instance_count
     definition             what else the component and the node say, but for names, descriptions, tags, compute and
                            the like, which change nothing of what is computed
-    uri <uri>              where a URI outside of this machine was mapped to
 
 The name of a node, its place in the graph and the version of its component are no part of it.
 """
@@ -111,6 +111,8 @@ class KeyMaker:
             text = self._value(node, name, value)
             if text is not None:
                 found[f"input {name}"] = text
+            if isinstance(value, Data) and value.mapped:
+                found[f"uri {value.uri}"] = self.digests.of(value.path)
         return found
 
     def _value(self, node: GraphNode, name: str, value: Value) -> str | None:

@@ -22,7 +22,7 @@ _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 def refusals(graph: Graph) -> tuple[Finding, ...]:
     """Each place is told once.
 
-    PR101 node type, PR102 registered component, PR103 remote data, PR104 remote code, PR106 transfer,
+    PR101 node type, PR102 registered component, PR104 remote code, PR106 transfer,
     PR107 distribution, PR120 parallel.
     """
     findings = [*_registered(graph)]
@@ -51,10 +51,6 @@ def _of_node(node: GraphNode) -> Iterator[Finding]:
         yield from _of_transfer(node)
     if node.job.type == "parallel":
         yield from parallel.refused(node)
-    for name, value in node.inputs.items():
-        if isinstance(value, Data) and not value.is_local:
-            message = f"'{node.name}': the data '{value.uri}' of '{name}' is not on this machine."
-            yield Finding("PR103", "error", message, value.place, "Download it and name its path with --set.")
     component = coded_of(node.component)
     code = component.code if component is not None else None
     if code is not None and code.path is not None and code.path.startswith(_ELSEWHERE):

@@ -34,6 +34,7 @@ class Context:
     """What all nodes of a run share. `tracking` holds each node's MLflow variables.
 
     `programs` holds the folder of the interpreter of each node that has one of its own.
+    `deliver` puts what a node has made where else it is to go, or says why it cannot.
     `retries`: how many more attempts a node gets that fails or is not done in time.
     """
 
@@ -46,6 +47,7 @@ class Context:
     reuse: Reuse
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Mapping[str, Path]
+    deliver: Callable[[str], str | None]
     tracker: Tracker | None = None
     retries: int = 0
     spark_master: str = "local[*]"
@@ -213,7 +215,9 @@ class Runner:
         except OSError as error:
             self.context.reporter.told(f"'{planned.name}': what was kept of {entry.run} cannot be used: {error}")
             return False
-        self._finish(planned, "reused", f"as in {entry.run}", None, began, log=entry.log)
+        problem = self.context.deliver(planned.name)
+        status: Status = "reused" if problem is None else "failed"
+        self._finish(planned, status, problem or f"as in {entry.run}", None, began, log=entry.log)
         return True
 
     def _take_in_ended(self) -> None:
@@ -263,7 +267,8 @@ class Runner:
             self.context.reuse.keep(node, str(attempt.log))
         except OSError as error:
             self.context.reporter.told(f"'{node.name}' will not be reused: its outputs cannot be kept: {error}")
-        return "completed", ""
+        problem = self.context.deliver(node.name)
+        return ("failed", problem) if problem is not None else ("completed", "")
 
     def _finish(
         self,

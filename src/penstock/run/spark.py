@@ -103,7 +103,7 @@ def _arguments(args: Template | None, step: Step) -> list[str]:
     """The arguments, split as a shell would and nothing else of what a shell does."""
     if args is None:
         return []
-    text = args.render(lambda reference: _address(reference, step))
+    text = steps.of_the_run(args.render(lambda reference: _address(reference, step)), step.node, step.run)
     try:
         return shlex.split(text)
     except ValueError:
@@ -112,6 +112,8 @@ def _arguments(args: Template | None, step: Step) -> list[str]:
 
 def _address(reference: Reference, step: Step) -> str | None:
     node: GraphNode = step.node
+    if len(reference.path) == 1:
+        return str(reference)
     kind, name = reference.path[0], ".".join(reference.path[1:])
     if kind == "outputs":
         return f"file://{step.shell_attempt.output(node.outputs[name])}"

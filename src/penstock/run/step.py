@@ -12,6 +12,7 @@ from penstock.errors import RunError
 from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
+from penstock.plan.deliveries import DEFAULT_DATASTORE, expanded
 from penstock.run.evaluated import evaluated
 from penstock.run.modes import protected
 from penstock.run.orphans import RUN_VARIABLE
@@ -69,12 +70,23 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
     """A text of the node with its expressions replaced; `run` and `attempt` by paths that need no quotes."""
 
     def value_of(reference: Reference) -> str | None:
+        if len(reference.path) == 1:
+            return str(reference)
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
             return output_text(node, name, attempt)
         return evaluated(node, name, run, attempt) or input_text(node, name, run, attempt)  # also search_space.<name>
 
-    return template.render(value_of)
+    return of_the_run(template.render(value_of), node, run)
+
+
+def of_the_run(text: str, node: GraphNode, run: RunFolder) -> str:
+    """A text with `${{name}}` replaced by the name of the node's own job, as on Azure."""
+    return expanded(text, {"name": job_name(node.name, run), "default_datastore": DEFAULT_DATASTORE})
+
+
+def job_name(node: str, run: RunFolder) -> str:
+    return f"{run.name}.{node}"
 
 
 def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
@@ -93,7 +105,7 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], pr
     search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     azure = {
         RUN_VARIABLE: run.name,
-        "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),
+        "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", job_name(node.name, run)),
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
     return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own_variables(node)}

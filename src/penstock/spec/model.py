@@ -65,7 +65,10 @@ class InputValue:
 
 @dataclass(frozen=True, slots=True)
 class OutputValue:
-    """What a job says of an output: a binding to the pipeline's output, or settings of its own."""
+    """What a job says of an output: a binding to the pipeline's output, or settings of its own.
+
+    `asset` and `asset_version` are what it is registered by.
+    """
 
     name: str
     template: Template | None
@@ -73,6 +76,8 @@ class OutputValue:
     mode: str | None
     path: str | None
     place: Place
+    asset: str | None = None
+    asset_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,14 @@ def _output_values(values: Mapping | None) -> dict[str, OutputValue]:
         if isinstance(node, Mapping):
             bound = node.get("path")
             found[name] = OutputValue(
-                name, _template(bound), node.text("type"), node.text("mode"), node.text("path"), place
+                name=name,
+                template=_template(bound),
+                type=node.text("type"),
+                mode=node.text("mode"),
+                path=node.text("path"),
+                place=place,
+                asset=node.text("name"),
+                asset_version=node.text("version"),
             )
         else:
             found[name] = OutputValue(name, _template(node), None, None, None, place)

@@ -7,6 +7,8 @@ runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
 runs/<run>/nodes/<node>/outputs/<port>   what it wrote; there by rename after exit 0, so never half-written
 cache/                                   see `penstock.store.cache`
+assets/<type>/<name>/<version>/          see `penstock.store.assets`
+datastores/<name>/                       what azureml://datastores/<name>/paths/... resolves to
 mlflow.db  mlartifacts/                  tracking and model registry
 """
 
@@ -52,6 +54,15 @@ class Workspace:
     @property
     def artifacts(self) -> Path:
         return self.root / "mlartifacts"
+
+    @property
+    def datastores(self) -> Path:
+        return self.root / "datastores"
+
+    def prepare(self) -> None:
+        """Make the folder itself. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(self.root)
 
     def new_run(self, job: str) -> RunFolder:
         """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
