@@ -18,6 +18,7 @@ from penstock.run.process import LocalProcesses, find_bash
 from penstock.run.result import RunResult
 from penstock.run.reuse import Reuse
 from penstock.run.runner import Context, Runner
+from penstock.run.sweep import require_for_sweeps
 from penstock.run.warm import Imports, WarmProcesses
 from penstock.spec.finding import Finding
 from penstock.store.cache import Cache
@@ -49,6 +50,7 @@ def execute(
     Raises RunError for what keeps a run from being begun.
     """
     bash, workspace = find_bash(), Workspace(root)
+    require_for_sweeps(plan)
     source = None
     if options.only is not None and options.inputs_from is not None:
         plan = only(plan, options.only)
@@ -91,6 +93,7 @@ def execute(
                 imports=imports.of,
                 programs=interpreters.programs,
                 retries=options.retries,
+                store=tracking.store,
             )
             result = Runner(plan, context).run()
         executor.close()
@@ -104,22 +107,22 @@ class _Tracked:
     def __init__(self, workspace: Workspace, plan: Plan, folder: RunFolder) -> None:
         job = plan.graph.job
         self._folder = folder
-        self._tracking: Tracking | None = None
+        self.store: Tracking | None = None
         self.variables: Mapping[str, Mapping[str, str]] = {}
         if mlflow_version() is not None:
-            self._tracking = Tracking(workspace, job.experiment_name or job.name, folder.name)
-            begun = self._tracking.begin(planned.name for planned in plan.nodes)
+            self.store = Tracking(workspace, job.experiment_name or job.name, folder.name)
+            begun = self.store.begin(planned.name for planned in plan.nodes)
             self.variables = {node: run.variables for node, run in begun.items()}
 
     def killed(self) -> None:
         """The engine was: write what is known of the run."""
         summary = settle(self._folder)
-        if self._tracking is not None:
-            self._tracking.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
+        if self.store is not None:
+            self.store.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
 
     def ended(self, result: RunResult) -> dict[str, dict[str, float]]:
         """Close the runs; returns the metrics by node."""
-        if self._tracking is None:
+        if self.store is None:
             return {}
-        self._tracking.end(result.status, {node.name: node.status for node in result.nodes})
-        return self._tracking.metrics()
+        self.store.end(result.status, {node.name: node.status for node in result.nodes})
+        return self.store.metrics()

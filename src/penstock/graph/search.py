@@ -27,6 +27,7 @@ _NEEDS = {
 ALGORITHMS = ("random", "grid", "bayesian")
 RULES = ("random", "sobol")
 POLICIES = ("bandit", "median_stopping", "truncation_selection")
+_TAKES: Mapping[str, tuple[str, ...]] = {"grid": (), "bayesian": ("uniform", "quniform")}
 DEFAULT_SEED = 0
 MAX_TRIALS = 1000
 
@@ -119,10 +120,12 @@ def search_of(node: GraphNode) -> Search:
             source.key_place("objective"),
         )
     limits = source.mapping("limits") or Object(source.place, {})
+    space = {entry.key.text: _space(entry.value, entry.key.text) for entry in entries}
+    _suits(algorithm, space, entries.place)
     most = int(_number(limits, "max_total_trials", MAX_TRIALS))
     timeout = _number(limits, "trial_timeout", 0)
     return Search(
-        space={entry.key.text: _space(entry.value, entry.key.text) for entry in entries},
+        space=space,
         algorithm=algorithm,
         rule=rule,
         seed=seed,
@@ -134,6 +137,14 @@ def search_of(node: GraphNode) -> Search:
         trial_timeout_s=timeout or None,
         policy=_policy(source.mapping("early_termination")),
     )
+
+
+def _suits(algorithm: str, space: Mapping[str, Space], place: Place) -> None:
+    taken = _TAKES.get(algorithm)
+    for path, part in leaves(space):
+        if taken is not None and isinstance(part, Distribution) and part.kind not in taken:
+            takes = ", ".join(("choice", *taken))
+            raise SearchError(f"{algorithm} sampling takes {takes}; '{path}' is {part.kind}", place)
 
 
 def _sampling(node: Node | None, source: Object) -> tuple[str, str, int | None, float | None]:
@@ -155,7 +166,9 @@ def _sampling(node: Node | None, source: Object) -> tuple[str, str, int | None, 
 def _space(node: Node, name: str) -> Space:
     kind = (node.text("type") or "").lower() if isinstance(node, Object) else ""
     if not isinstance(node, Object) or not kind:
-        raise SearchError(f"'{name}' is no distribution; write {{type: choice, values: [...]}}, for example", node.place)
+        raise SearchError(
+            f"'{name}' is no distribution; write {{type: choice, values: [...]}}, for example", node.place
+        )
     if kind == "choice":
         values = node.get("values")
         if not isinstance(values, Sequence) or not values.items:

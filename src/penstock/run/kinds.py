@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from penstock.run import step as steps
 from penstock.run.process import Handle, ProcessSpec
 from penstock.run.step import Step
+from penstock.run.sweep import start_sweep
 from penstock.spec.read import COMMAND_TYPES
 
 Starter = Callable[[Step], Handle]
@@ -30,4 +31,4 @@ def _command(step: Step) -> Handle:
     return step.executor.start(spec)
 
 
-KINDS: Mapping[str, Starter] = dict.fromkeys(COMMAND_TYPES, _command)
+KINDS: Mapping[str, Starter] = {**dict.fromkeys(COMMAND_TYPES, _command), "sweep": start_sweep}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from penstock.errors import RunError
 from penstock.run.keeper import Keeper
@@ -48,6 +48,14 @@ class Handle(Protocol):
     def due(self) -> float | None:
         """When it wants to be polled even if no process ends (of `time.monotonic`)."""
         ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A handle that knows better than its exit code why the step failed."""
+
+    @property
+    def reason(self) -> str: ...
 
 
 class Executor(Protocol):

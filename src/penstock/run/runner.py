@@ -12,13 +12,14 @@ from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.ports import unwritten_inputs
-from penstock.run.process import Executor, Handle
+from penstock.run.process import Executor, Explaining, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
 from penstock.run.step import THIS_INTERPRETER, Step
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
+from penstock.store.tracking import Tracking
 from penstock.store.workspace import RunFolder, shell_safe
 
 GRACE_S = 5.0
@@ -44,6 +45,7 @@ class Context:
     programs: Mapping[str, Path]
     retries: int = 0
     grace_s: float = GRACE_S
+    store: Tracking | None = None
 
 
 @dataclass
@@ -143,6 +145,9 @@ class Runner:
             imports=context.imports,
             programs=context.programs.get(node.name, THIS_INTERPRETER),
             reporter=context.reporter,
+            store=context.store,
+            jobs=context.jobs,
+            grace_s=context.grace_s,
         )
         unwritten = unwritten_inputs(node, context.folder)
         if unwritten:
@@ -189,6 +194,8 @@ class Runner:
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
         if running.stopped is not None:
             return running.stopped
+        if code != 0 and isinstance(running.handle, Explaining) and running.handle.reason:
+            return "failed", running.handle.reason
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         node, attempt = running.planned.node, running.step.attempt

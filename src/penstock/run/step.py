@@ -19,6 +19,7 @@ from penstock.run.reporter import Reporter
 from penstock.spec.expression import Reference, Template
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
+from penstock.store.tracking import Tracking
 from penstock.store.workspace import Attempt, RunFolder
 
 THIS_INTERPRETER = Path(sys.executable).parent
@@ -34,6 +35,9 @@ class Step:
         programs: the folder of the interpreter and its programs, first on PATH.
         imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
+        store: where a node makes MLflow runs below its own; None without MLflow.
+        jobs: how many processes it may have at the same time.
+        grace_s: how long a process that has been told to end may take.
     """
 
     node: GraphNode
@@ -46,6 +50,9 @@ class Step:
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Path
     reporter: Reporter
+    store: Tracking | None = None
+    jobs: int = 1
+    grace_s: float = 5.0
 
     @property
     def attempt(self) -> Attempt:

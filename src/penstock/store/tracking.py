@@ -9,6 +9,7 @@ the tables `experiments`, `runs` and `tags`, written here as MLflow's SqlAlchemy
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import sqlite3
@@ -31,6 +32,7 @@ _MAKE = (
     "SqlAlchemyStore('sqlite:///' + sys.argv[1], sys.argv[2])\n"
 )
 _BUSY_S = 60
+_TRIAL = "penstock.trial"
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "canceled": "KILLED"}
 
 
@@ -77,6 +79,7 @@ class Tracking:
         now = int(time.time() * 1000)
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
+            self._close_trials(db, now)
             for node, run_id in self._runs.items():
                 ended = _STATUS.get(nodes.get(node, ""))
                 if ended is None:
@@ -85,6 +88,61 @@ class Tracking:
                 else:
                     _close(db, run_id, ended, now)
             _close(db, self._parent, _STATUS.get(status, "FAILED"), now)
+
+    def begin_trial(self, node: str, name: str, parameters: Mapping[str, str]) -> TrackedRun:
+        """Make a run below the node's, with the parameters as Azure notes them: in a tag."""
+        run_id, parent = uuid.uuid4().hex, self._runs[node]
+        tags = {
+            "mlflow.parentRunId": parent,
+            "mlflow.rootRunId": self._parent,
+            _TRIAL: name,
+            "hyperparameters": json.dumps(dict(parameters)),
+        }
+        with closing(self._connect()) as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            self._insert(db, run_id, f"{node}.{name}", self._find_experiment(db)[1], tags)
+        return TrackedRun(run_id, self._variables(run_id))
+
+    def end_trial(self, run_id: str, status: str) -> None:
+        """Close the run of a trial that has ended."""
+        with closing(self._connect()) as db, db:
+            _close(db, run_id, _STATUS[status], int(time.time() * 1000))
+
+    def history(self, run_id: str, metric: str) -> list[float]:
+        """The numbers that a run has logged as the metric, in order."""
+        query = (
+            "SELECT value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan ORDER BY step, timestamp, rowid"
+        )
+        with closing(self._connect()) as db:
+            return [value for (value,) in db.execute(query, (run_id, metric))]
+
+    def note_best(self, node: str, run_id: str, parameters: Mapping[str, str]) -> None:
+        """Give a sweep's run what its best trial has: the metrics, the parameters, and a tag with the trial's run."""
+        own = self._runs[node]
+        with closing(self._connect()) as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            for table, columns in (
+                ("metrics", "key, value, timestamp, step, is_nan"),
+                ("latest_metrics", "key, value, timestamp, step, is_nan"),
+            ):
+                db.execute(
+                    f"INSERT OR REPLACE INTO {table} ({columns}, run_uuid)"  # noqa: S608 - names of ours
+                    f" SELECT {columns}, ? FROM latest_metrics WHERE run_uuid = ?",
+                    (own, run_id),
+                )
+            rows = [(name, value, own) for name, value in parameters.items()]
+            db.executemany("INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)", rows)
+            tag = ("best_child_run_id", run_id, own)
+            db.execute("INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", tag)
+
+    def _close_trials(self, db: sqlite3.Connection, now: int) -> None:
+        """Close the runs of trials that nobody saw end."""
+        db.executemany(
+            "UPDATE runs SET status = 'KILLED', end_time = ? WHERE status IN ('SCHEDULED', 'RUNNING') AND run_uuid IN"
+            " (SELECT p.run_uuid FROM tags p JOIN tags t ON p.run_uuid = t.run_uuid AND t.key = ?"
+            " WHERE p.key = 'mlflow.parentRunId' AND p.value = ?)",
+            [(now, _TRIAL, run_id) for run_id in self._runs.values()],
+        )
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """The last value of each metric that each node logged."""
