@@ -21,6 +21,15 @@ settings.load_profile("same")
 PENSTOCK = Path(sys.executable).with_name("penstock")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("spark") is not None:
+        from penstock.store.spark import SETUP, lacking
+
+        missing = lacking()
+        if missing is not None:
+            pytest.skip(f"{missing}; {SETUP}")
+
+
 @dataclass(frozen=True)
 class Ended:
     """A finished `penstock` process."""

@@ -1,14 +1,17 @@
 """Runs every folder of tests/cases: `pipeline.yml` by `penstock run`, compared with `expect.yml`.
 
 expect.yml:
+    needs: spark                   skipped on a machine without
     args: [...]                    more arguments
     exit: 0                        the exit code
     run: completed                 the run's status
     nodes: {name: completed}       or {name: {status, attempts, reason: part of it, log: part(s) of it,
                                    outputs: {port: content}}}
+    count: 3                       how many nodes the summary tells of
     outputs: {name: content}       of the pipeline; content is the text of a file, or {file: text} of a folder
     findings: [{rule, line, column}]   of a definition that is refused: all errors, in order
     stderr: [parts of it]
+    again: {name: reused}          of every node, when the same is run once more
     absent: [paths in the run's folder that must not exist]
 """
 
@@ -45,16 +48,38 @@ def check_node(node: dict[str, Any], wanted: Any) -> None:
         assert {port: content(Path(path)) for port, path in node["outputs"].items()} == wanted["outputs"]
 
 
+def again(expect: dict[str, Any], case: Path, penstock: Callable[..., Any], way: tuple[str, ...]) -> dict[str, str]:
+    """How each node ends when the same is run once more; nothing of it if the case does not ask."""
+    if "again" not in expect:
+        return {}
+    ended = penstock("run", case / "pipeline.yml", "--format", "json", *way, *expect.get("args", []))
+    found = {node["name"]: node["status"] for node in ended.json["nodes"]}
+    assert set(found) == set(expect["again"])
+    return found
+
+
 def test_there_are_cases() -> None:
-    assert len(CASES) >= 50
+    assert len(CASES) >= 120
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None:
+def case_of(folder: Path) -> Any:
+    needs = yaml.safe_load((folder / "expect.yml").read_text()).get("needs")
+    return pytest.param(folder, id=folder.name, marks=[getattr(pytest.mark, needs)] if needs else [])
+
+
+FRESH = pytest.param(("--no-warm",), id="fresh", marks=pytest.mark.both_ways)
+
+
+@pytest.mark.parametrize("way", [pytest.param((), id="warm"), FRESH])
+@pytest.mark.parametrize("case", [case_of(folder) for folder in CASES])
+def test_case(case: Path, way: tuple[str, ...], penstock: Callable[..., Any], workspace: Path) -> None:
+    """Both ways of starting a step come to the same."""
     expect = yaml.safe_load((case / "expect.yml").read_text())
-    ended = penstock("run", case / "pipeline.yml", "--format", "json", *expect.get("args", []))
+    if way and "needs" in expect:
+        pytest.skip("its programs are started the same way either way")
+    ended = penstock("run", case / "pipeline.yml", "--format", "json", *way, *expect.get("args", []))
     assert ended.code == expect["exit"], ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "a bug in penstock" not in ended.stderr  # a traceback of the step's own code may be there
     for part in expect.get("stderr", []):
         assert part in ended.stderr
     if expect["exit"] == 2:
@@ -68,7 +93,10 @@ def test_case(case: Path, penstock: Callable[..., Any], workspace: Path) -> None
     nodes = {node["name"]: node for node in result["nodes"]}
     for name, wanted in expect["nodes"].items():
         check_node(nodes[name], wanted)
+    assert len(nodes) == expect.get("count", len(nodes)), list(nodes)
     for name, wanted in expect.get("outputs", {}).items():
         assert content(Path(result["outputs"][name])) == wanted
+    for name, status in again(expect, case, penstock, way).items():
+        assert expect["again"][name] == status
     for path in expect.get("absent", []):
         assert not (workspace / "runs" / result["run"] / path).exists()

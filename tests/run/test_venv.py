@@ -71,6 +71,21 @@ def test_nodes_run_in_the_environment_of_their_conda_file(
     assert told(other.json["nodes"])["one"][0] == "2.1.0"
 
 
+def test_explain_knows_the_environments_and_makes_none(
+    project: Path, penstock: Callable[..., Any], workspace: Path
+) -> None:
+    def verdicts() -> dict[str, str]:
+        ended = penstock("explain", project / "job.yml", "--env", "venv", "--format", "json", "--workspace", workspace)
+        return {node["name"]: node["verdict"] for node in ended.json["nodes"]}
+
+    assert verdicts() == {"one": "run", "two": "unknown", "host": "run"}
+    assert not workspace.exists()
+    assert penstock("run", project / "job.yml", "--env", "venv").code == 0
+    assert verdicts() == {"one": "reuse", "two": "reuse", "host": "reuse"}
+    (project / "conda.yml").write_text("dependencies: [python=3.11, {pip: [iniconfig==2.1.0]}]\n")
+    assert verdicts() == {"one": "run", "two": "unknown", "host": "reuse"}
+
+
 def test_two_runs_at_once_make_an_environment_once(project: Path, workspace: Path) -> None:
     line = [str(Path(sys.executable).with_name("penstock")), "run", str(project / "job.yml"), "--env", "venv"]
     line += ["--workspace", str(workspace)]

@@ -59,12 +59,9 @@ class Ignores:
 
 def parse_ignores(text: str, file: str, root: Path) -> Ignores:
     """The `[[check.ignore]]` of a penstock.toml. Raises DefinitionError for what is not of that form."""
-    import tomllib
+    from penstock.spec.settings import read_settings
 
-    try:
-        settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{file} is not TOML: {error}") from None
+    settings = read_settings(text, file)
     checks = settings.get("check", {})
     items = checks.get("ignore", []) if isinstance(checks, dict) else None
     for key in checks.keys() - {"ignore"} if isinstance(checks, dict) else ():

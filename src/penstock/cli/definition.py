@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,22 @@ from penstock.check.project import once
 from penstock.check.subject import Subject, subject_of
 from penstock.cli.suppressed import suppressions
 from penstock.errors import DefinitionError
+from penstock.graph.catalog import Catalog
+from penstock.graph.library import Library
+from penstock.graph.model import Graph
 from penstock.plan import Plan, make_plan
-from penstock.plan.refusals import refusals
+from penstock.plan.located import Locator
+from penstock.plan.refusals import refusals, without_spark
+from penstock.plan.tables import bad_tables
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind
 from penstock.spec.override import apply
 from penstock.spec.read import job_type
 from penstock.spec.source import Document, Mapping, parse
+from penstock.store.catalog import WorkspaceCatalog
 from penstock.store.files import Disk
+from penstock.store.project import places_of, project_of
+from penstock.store.workspace import Workspace, workspace_folder
 
 
 class InvalidJobError(DefinitionError):
@@ -31,11 +40,22 @@ class InvalidJobError(DefinitionError):
         super().__init__("\n".join(lines))
 
 
-def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan, tuple[Finding, ...]]:
+def catalog_of(job: Path, workspace: Path | None, maps: tuple[str, ...] = ()) -> WorkspaceCatalog:
+    """What names lead to for a job file, with the options --workspace and --map. Raises DefinitionError."""
+    option = f"--workspace {shlex.quote(str(workspace))}" if workspace is not None else ""
+    places = places_of(project_of(job), maps)
+    return WorkspaceCatalog(Workspace(workspace_folder(job, workspace)), places, option)
+
+
+def load_plan(
+    file: Path, overrides: tuple[str, ...], disk: Disk, catalog: Catalog | None = None
+) -> tuple[Plan, tuple[Finding, ...]]:
     """Read, resolve, check and plan a job YAML; the findings returned are warnings.
 
+    `catalog` knows what names lead to; by default that of the file's project.
     Raises DefinitionError if the file cannot be read or has errors.
     """
+    catalog = catalog or catalog_of(file, None)
     try:
         document = parse(disk.read(file), str(file))
     except IsADirectoryError:
@@ -47,13 +67,29 @@ def load_plan(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Plan,
         raise DefinitionError(f"{root.place}: this is not a job; a job's YAML is an object with keys")
     if root is None:
         raise InvalidJobError(file, document.findings)
-    subject = subject_of(Document(document.file, root, document.findings), file, disk, Kind("job", job_type(root)))
+    document = Document(document.file, root, document.findings)
+    subject = subject_of(document, file, disk, Kind("job", job_type(root)), Library(disk, catalog=catalog))
+    graph, notes = subject.graph if subject is not None else None, []
     findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
-    if subject is not None and subject.graph is not None:
-        findings = (*findings, *refusals(subject.graph))
-    if subject is None or subject.graph is None or any(finding.severity == "error" for finding in findings):
+    if graph is not None:
+        locator = Locator(catalog, graph)
+        graph, notes = locator.located(), locator.notes
+        findings = once(
+            [*findings, *refusals(graph), *locator.findings, *_without_spark(graph), *bad_tables(graph, disk)]
+        )
+    if graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
-    return make_plan(subject.graph), findings
+    return replace(make_plan(graph), notes=tuple(notes)), findings
+
+
+def _without_spark(graph: Graph) -> tuple[Finding, ...]:
+    """Asks the machine only if there is a spark node."""
+    if all(node.job.type != "spark" for node in graph.nodes.values()):
+        return ()
+    from penstock.store.spark import SETUP, lacking
+
+    missing = lacking()
+    return tuple(without_spark(graph, missing, SETUP)) if missing is not None else ()
 
 
 def _unsuppressed(subject: Subject, disk: Disk) -> tuple[Finding, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -12,16 +12,20 @@ from penstock.cli.environments import in_virtual_environments, on_this_interpret
 from penstock.cli.progress import reporting
 from penstock.plan import Plan, only
 from penstock.plan.elsewhere import elsewhere
+from penstock.plan.parallel import parallel_elsewhere
+from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
+from penstock.run.outputs import Deliveries
 from penstock.run.process import LocalProcesses, find_bash
+from penstock.run.readonly import is_possible
 from penstock.run.result import RunResult
 from penstock.run.reuse import Reuse
 from penstock.run.runner import Context, Runner
-from penstock.run.sweep import require_for_sweeps
 from penstock.run.warm import Imports, WarmProcesses
 from penstock.spec.finding import Finding
 from penstock.store.cache import Cache
+from penstock.store.catalog import WorkspaceCatalog
 from penstock.store.digests import Digests
 from penstock.store.files import Disk
 from penstock.store.runs import find_run, held, settle
@@ -40,45 +44,55 @@ class Options:
     inputs_from: str | None
     warm: bool
     env: str
+    spark_master: str
 
 
 def execute(
-    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, root: Path, options: Options
+    plan: Plan, warnings: tuple[Finding, ...], disk: Disk, catalog: WorkspaceCatalog, options: Options
 ) -> tuple[RunResult, Mapping[str, Mapping[str, float]]]:
-    """Run a plan in the workspace `root`; returns its result and the metrics that its nodes logged.
+    """Run a plan in the workspace of `catalog`; returns its result and the metrics that its nodes logged.
 
     Raises RunError for what keeps a run from being begun.
     """
-    bash, workspace = find_bash(), Workspace(root)
-    require_for_sweeps(plan)
+    bash, workspace = find_bash(), catalog.workspace
     source = None
     if options.only is not None and options.inputs_from is not None:
         plan = only(plan, options.only)
         source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
         source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
-    messages: list[str] = [*map(str, warnings), *elsewhere(plan.graph)]
+    unguarded = not is_possible()
+    messages: list[str] = [*map(str, warnings), *plan.notes, *elsewhere(plan.graph)]
+    if unguarded:
+        messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
+    messages += parallel_elsewhere(plan.graph, os.cpu_count() or 1)
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:
         interpreters = on_this_interpreter(plan, disk, messages.append)
+    spark = interpreters.spark(plan)
+    if spark is not None:
+        messages += spark_elsewhere(plan.graph, options.spark_master, spark.version)
     folder = workspace.new_run(plan.graph.job.name)
     tracking = _Tracked(workspace, plan, folder)
-    if not tracking.variables:
-        messages.append("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
     digests, imports = Digests(workspace.cache / "index.db"), Imports(disk)
     with held(folder) as lock, adopting(folder.name), Keeper(folder.name, tracking.killed, [lock]) as keeper:
+        variables = tracking.begin()
+        if not variables:
+            messages.append("MLflow is not installed here: steps find no tracking store (pip install mlflow)")
         executor: LocalProcesses | WarmProcesses = LocalProcesses(bash, keeper)
         if options.warm:
-            executor = WarmProcesses(executor, keeper, lambda: [imports.of(planned.node) for planned in plan.nodes])
+            executor = WarmProcesses(executor, keeper, lambda: _imports(plan, imports))
         with reporting() as reporter:
             for message in messages:
                 reporter.told(message)
+            folder.write_notes(messages)
+            delivered = Deliveries(plan.graph, folder, catalog, catalog.assets, reporter.told)
             context = Context(
                 folder=folder,
                 files=disk,
                 executor=executor,
                 reporter=reporter,
-                tracking=tracking.variables,
+                tracking=variables,
                 jobs=options.jobs,
                 reuse=Reuse(
                     folder=folder,
@@ -92,13 +106,22 @@ def execute(
                 ),
                 imports=imports.of,
                 programs=interpreters.programs,
+                deliver=lambda node: delivered.deliver(node) if options.only in (None, node) else None,
+                tracker=tracking.tracker,
                 retries=options.retries,
-                store=tracking.store,
+                spark_master=options.spark_master,
             )
             result = Runner(plan, context).run()
         executor.close()
+        metrics = tracking.ended(result)
     digests.close()
-    return result, tracking.ended(result)
+    return result, metrics
+
+
+def _imports(plan: Plan, imports: Imports) -> list[tuple[str, ...]]:
+    """What each process of the plan imports; a sweep is several."""
+    nodes = [planned.node for planned in plan.nodes]
+    return [imports.of(node) for node in nodes for _ in range(2 if node.job.type == "sweep" else 1)]
 
 
 class _Tracked:
@@ -107,22 +130,25 @@ class _Tracked:
     def __init__(self, workspace: Workspace, plan: Plan, folder: RunFolder) -> None:
         job = plan.graph.job
         self._folder = folder
-        self.store: Tracking | None = None
-        self.variables: Mapping[str, Mapping[str, str]] = {}
+        self.tracker: Tracking | None = None
         if mlflow_version() is not None:
-            self.store = Tracking(workspace, job.experiment_name or job.name, folder.name)
-            begun = self.store.begin(planned.name for planned in plan.nodes)
-            self.variables = {node: run.variables for node, run in begun.items()}
+            nodes = (planned.name for planned in plan.nodes)
+            self.tracker = Tracking(workspace, job.experiment_name or job.name, folder.name, nodes)
+
+    def begin(self) -> dict[str, Mapping[str, str]]:
+        """Make the runs; returns each node's variables, none without MLflow."""
+        begun = self.tracker.begin() if self.tracker is not None else {}
+        return {node: run.variables for node, run in begun.items()}
 
     def killed(self) -> None:
         """The engine was: write what is known of the run."""
         summary = settle(self._folder)
-        if self.store is not None:
-            self.store.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
+        if self.tracker is not None:
+            self.tracker.end(summary["status"], {node["name"]: node["status"] for node in summary["nodes"]})
 
     def ended(self, result: RunResult) -> dict[str, dict[str, float]]:
         """Close the runs; returns the metrics by node."""
-        if self.store is None:
+        if self.tracker is None:
             return {}
-        self.store.end(result.status, {node.name: node.status for node in result.nodes})
-        return self.store.metrics()
+        self.tracker.end(result.status, {node.name: node.status for node in result.nodes})
+        return self.tracker.metrics()

@@ -6,7 +6,6 @@ import difflib
 import importlib
 import os
 import sys
-import traceback
 
 import click
 
@@ -14,6 +13,7 @@ from penstock.errors import PenstockError
 
 # verb -> one line of help, so that `penstock --help` imports no verb.
 VERBS = {
+    "asset": "Create and list the components, data, environments and models of the workspace.",
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "explain": "Tell what a run would reuse, what it would run, and why.",
@@ -75,6 +75,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception:  # noqa: BLE001 - the last resort: a bug of ours, told as one
+        import traceback
+
         traceback.print_exc()
         click.echo("This is a bug in penstock. Please report it with the lines above.", err=True)
         code = 3

@@ -49,6 +49,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     show_default=True,
     help="What runs the steps: this interpreter, or environments made by uv from the conda files.",
 )
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="URI=PATH",
+    help="Where on this machine that lies which a URI, or all that begins with it, names; as [map] in penstock.toml.",
+)
 @click.option("--no-warm", is_flag=True, help="Start every step as a fresh process, not from one that has imported.")
 @click.option("--force", is_flag=True, help="Run every node, also those whose outputs are there from an earlier run.")
 @click.option(
@@ -57,6 +64,13 @@ if TYPE_CHECKING:  # all of it is imported when a job is run, not for --help
     default=0,
     show_default=True,
     help="How many more attempts a node gets that fails or takes longer than its limits say.",
+)
+@click.option(
+    "--spark-master",
+    default="local[*]",
+    show_default=True,
+    metavar="URL",
+    help="The Spark cluster that spark steps run on (spark://host:7077); it must see the files of this machine.",
 )
 @click.option(
     "--format",
@@ -77,8 +91,10 @@ def command(
     inputs_from: str | None,
     force: bool,
     no_warm: bool,
+    maps: tuple[str, ...],
     env: str,
     retries: int,
+    spark_master: str,
     form: str,
 ) -> None:
     """Run the job YAML file JOB on this machine.
@@ -86,23 +102,23 @@ def command(
     Every node of the pipeline runs as a process of its own, siblings at the same time. Logs, outputs and the summary
     are kept in the workspace folder; metrics and models in the MLflow store there.
     """
-    from penstock.cli.definition import InvalidJobError, load_plan
+    from penstock.cli.definition import InvalidJobError, catalog_of, load_plan
     from penstock.cli.execute import Options, execute
     from penstock.store.files import Disk
-    from penstock.store.workspace import workspace_folder
 
     if (only is None) != (inputs_from is None):
         raise click.UsageError("--only NODE and --inputs-from RUN go together")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before the engine looks after it: as Ctrl-C
     disk = Disk()
     try:
-        plan, warnings = load_plan(job, overrides, disk)
+        catalog = catalog_of(job, workspace, maps)
+        plan, warnings = load_plan(job, overrides, disk, catalog)
         result, metrics = execute(
             plan,
             warnings,
             disk,
-            workspace_folder(job, workspace),
-            Options(jobs, retries, force, only, inputs_from, not no_warm, env),
+            catalog,
+            Options(jobs, retries, force, only, inputs_from, not no_warm, env, spark_master),
         )
     except PenstockError as error:
         if form == "json":

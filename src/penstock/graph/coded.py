@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from penstock.spec.model import Code, CommandComponent, OtherComponent
 from penstock.spec.place import Place
 from penstock.spec.source import Mapping, Node, Scalar, Sequence, scalar_text
+from penstock.spec.write import with_value
 
 ScriptKind = Literal["parallel", "spark", "online", "batch"]
 
@@ -51,6 +52,16 @@ def coded_of(component: CommandComponent | OtherComponent) -> Coded | None:
     if isinstance(component, CommandComponent):
         return component
     return scripted_of(component)
+
+
+def with_environment(component: CommandComponent | OtherComponent, node: Node) -> CommandComponent | OtherComponent:
+    """The component with another environment."""
+    if isinstance(component, CommandComponent):
+        return replace(component, environment=node)
+    source, task = component.source, component.source.mapping("task")
+    if component.type == "parallel" and task is not None:
+        return replace(component, source=with_value(source, "task", with_value(task, "environment", node)))
+    return replace(component, source=with_value(source, "environment", node))
 
 
 def scripted_of(component: OtherComponent) -> Scripted | None:

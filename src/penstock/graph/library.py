@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
 
+from penstock.graph.catalog import Catalog, NotHere
 from penstock.spec.files import Files
 from penstock.spec.finding import Finding
 from penstock.spec.model import Component
@@ -30,7 +31,8 @@ class Library:
     """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
 
     `findings` collects what is wrong with the component files that `find` has led to; `cache` is for what others read
-    on the way, code for example; `("bytes", path)` is a file's content there.
+    on the way, code for example; `("bytes", path)` is a file's content there. `catalog` knows registered components;
+    without one none is known.
     """
 
     files: Files
@@ -39,10 +41,11 @@ class Library:
     _components: dict[Path, Component] = field(default_factory=dict)
     _found: set[Path] = field(default_factory=set)
     cache: dict[object, Any] = field(default_factory=dict)
+    catalog: Catalog | None = None
 
     def another(self) -> Library:
         """A library for another subject, which reads no file anew; its `findings` are its own."""
-        return Library(self.files, [], self._documents, self._components, cache=self.cache)
+        return Library(self.files, [], self._documents, self._components, cache=self.cache, catalog=self.catalog)
 
     def document(self, path: Path) -> Document:
         """The parsed file. Raises OSError."""
@@ -58,14 +61,18 @@ class Library:
         return self._components[path]
 
     def find(self, reference: str, folder: Path) -> Component | NotFound:
-        """The component that `reference` names: a path from `folder`, with or without `file:`."""
-        if reference.startswith(("azureml:", "azureml://")):
-            message = (
-                f"the registered component '{reference}' is not on this machine. "
-                "Refer to its YAML file instead, for example component: ./component.yml."
-            )
-            return NotFound("registered", message)
+        """The component that `reference` names: a path from `folder`, with or without `file:`, or `azureml:...`."""
+        if reference.startswith("azureml:"):
+            return self._registered(reference)
         return self._load(Path(os.path.normpath(folder / reference.removeprefix("file:"))))
+
+    def _registered(self, reference: str) -> Component | NotFound:
+        if self.catalog is None:
+            return NotFound("registered", f"the registered component '{reference}' is not on this machine.")
+        found = self.catalog.component(reference)
+        if isinstance(found, NotHere):
+            return NotFound("registered", f"the registered component '{reference}' {found.why}. {found.fix}".rstrip())
+        return self._load(found.path)
 
     def _load(self, path: Path) -> Component | NotFound:
         if path in self._components and path in self._found:

@@ -6,8 +6,9 @@ of it at once; a graph without any of these can be run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal as OneOf
 
@@ -23,6 +24,9 @@ from penstock.spec.model import (
 )
 from penstock.spec.place import Place
 
+# `azureml:x:1`, `https://host/x`, `runs:/ID/model`; a file's name may have a colon in it
+_ELSEWHERE = re.compile(r"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
@@ -35,23 +39,31 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Data outside the pipeline: a local path (relative ones from `folder`) or a URI."""
+    """Data outside the pipeline: a local path (relative ones from `folder`) or a URI.
+
+    `found` is where on this machine that lies which a URI names, `mapped` whether somebody says so for this URI.
+    """
 
     uri: str
     type: str
     folder: Path
     mode: str | None
     place: Place
+    found: Path | None = None
+    mapped: bool = False
 
     @property
     def is_local(self) -> bool:
-        """Whether `uri` is a path on this machine."""
-        return "://" not in self.uri.replace("file://", "", 1) and not self.uri.startswith("azureml:")
+        """Whether it is on this machine, or `uri` at least says so."""
+        return self.found is not None or _ELSEWHERE.match(self.uri) is None
 
     @property
     def path(self) -> Path:
         """The local path; relative ones are taken from the folder of the file that they stand in."""
-        return self.folder / self.uri.removeprefix("file://")
+        if self.found is not None:
+            return self.found
+        text = self.uri.removeprefix("file:")
+        return self.folder / (text.removeprefix("//localhost").removeprefix("//") if text != self.uri else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +103,12 @@ class Unresolved:
     """An expression that leads to nothing.
 
     `what` says why: no such input, job or output (`known` lists what there is), not of the language (syntax), data
-    inside a longer string (mixed), or its source is itself broken and told elsewhere (broken).
+    inside a longer string (mixed), no value for a control node (control), a loop's items that another node makes
+    (items), or its source is itself broken and told elsewhere (broken).
     """
 
     expression: str
-    what: OneOf["input", "job", "output", "syntax", "mixed", "broken"]
+    what: OneOf["input", "job", "output", "syntax", "mixed", "control", "items", "broken"]
     name: str
     known: tuple[str, ...]
     place: Place
@@ -110,21 +123,81 @@ class Invalid:
     place: Place
 
 
-Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid
+@dataclass(frozen=True, slots=True)
+class LoopInput:
+    """An input of a loop's body that each iteration gets a value of its own for; `first` is what the body says itself.
+
+    `loop` is the full name of the loop node, `name` the body's input.
+    """
+
+    loop: str
+    name: str
+    first: Value
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A longer string with inputs of a loop's body in it: a text once the iteration is known."""
+
+    parts: tuple[str | LoopInput, ...]
+    port: InputPort
+    place: Place
+
+
+Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid | LoopInput | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A node runs only if `condition` comes to `wanted`; `by` is the control node that says so.
+
+    `quiet`: one whose turn never comes is not told of, as the iterations after a loop's last one.
+    """
+
+    condition: NodeOutput | bool
+    wanted: bool
+    by: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """What an iteration of a loop makes: the node output behind each output of the loop."""
+
+    label: str
+    outputs: Mapping[str, NodeOutput]
+
+
+ARTIFACTS = ("artifacts", "default")
+"""Outputs that every job has without declaring them: what it leaves in ./outputs and ./logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial."""
+    """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
+
+    `settings` holds what bindings outside of the inputs came to, by dotted path: `resources.instance_count` -> `2`.
+    `after` are nodes that must have ended before, in whatever way. `iterations` are those that a loop node collects.
+    """
 
     name: str
     job: JobNode
     component: CommandComponent | OtherComponent
     inputs: Mapping[str, Value]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    after: tuple[str, ...] = ()
+    iterations: tuple[Iteration, ...] = ()
+    artifacts: tuple[OutputPort, ...] = ()
 
     @property
     def outputs(self) -> Mapping[str, OutputPort]:
-        return self.component.outputs
+        """The declared ones, and those of `ARTIFACTS` that somebody takes."""
+        if not self.artifacts:
+            return self.component.outputs
+        return {**self.component.outputs, **{port.name: port for port in self.artifacts}}
 
     def depends_on(self) -> tuple[str, ...]:
         """The names of the nodes whose outputs this one takes, each once."""
@@ -139,6 +212,7 @@ class Composite:
     job: JobNode
     component: PipelineComponent
     inputs: Mapping[str, Value]
+    outputs: Mapping[str, NodeOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +221,55 @@ class Broken:
 
     name: str
     job: JobNode
-    what: OneOf["type", "preview", "component", "registered", "recursion"]
+    what: OneOf["type", "component", "registered", "recursion"]
     message: str
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class IfElse:
+    """A condition; `true` and `false` are the names of the nodes or nested pipelines that run only then."""
+
+    name: str
+    job: JobNode
+    condition: NodeOutput | bool
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one iteration of parallel_for gives to the inputs of its body."""
+
+    label: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A do_while or parallel_for node.
+
+    Attributes:
+        body: the node or nested pipeline that is repeated.
+        outputs: the leaf output behind each of the body's outputs.
+        ports: the same outputs as the loop's own.
+        condition: of do_while, the body's output that says whether to go on; None: up to the limit.
+        mapping: of do_while, for inputs of the body the output of the iteration before that they take.
+        limit: of do_while, the most iterations.
+        items: of parallel_for, an iteration each.
+        max_concurrency: of parallel_for, how many iterations may go on at once.
+    """
+
+    name: str
+    job: JobNode
+    body: str
+    outputs: Mapping[str, NodeOutput]
+    ports: Mapping[str, OutputPort]
+    condition: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 0
+    items: tuple[Item, ...] = ()
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +282,21 @@ class Graph:
     broken: tuple[Broken, ...]
     outputs: Mapping[str, NodeOutput]
     bad_outputs: tuple[Unresolved, ...]
+    controls: tuple[IfElse | Loop, ...] = ()
+    bad_controls: tuple[Unresolved, ...] = ()
+    previews: tuple[JobNode, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether every node is there and has a value for every input that needs one, and none waits for itself."""
         nodes: tuple[GraphNode | Composite, ...] = (*self.nodes.values(), *self.composites)
         values = (value for node in nodes for value in node.inputs.values())
-        if not self.nodes or self.broken or any(isinstance(value, Missing | Unresolved | Invalid) for value in values):
+        if (
+            not self.nodes
+            or self.broken
+            or self.bad_controls
+            or any(isinstance(value, Missing | Unresolved | Invalid) for value in values)
+        ):
             return False
         return not cycle({name: node.depends_on() for name, node in self.nodes.items()})
 

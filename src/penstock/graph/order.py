@@ -10,10 +10,10 @@ def topological(depends_on: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Every name after those that it depends on; otherwise in the given order. Raises graphlib.CycleError."""
     sorter = TopologicalSorter(depends_on)
     sorter.prepare()
-    position = {name: index for index, name in enumerate(depends_on)}
+    position = {name: index for index, name in enumerate(depends_on)}  # what is only depended on comes first
     order: list[str] = []
     while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        ready = sorted(sorter.get_ready(), key=lambda name: position.get(name, -1))
         order += ready
         sorter.done(*ready)
     return tuple(order)

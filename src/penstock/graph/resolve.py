@@ -7,34 +7,46 @@ nodes may refer to nodes that stand further down in the file, or, wrongly, to ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from penstock.graph.control import Around, read_control
 from penstock.graph.library import Library, NotFound
 from penstock.graph.literals import azure_text, coerce
 from penstock.graph.model import (
+    ARTIFACTS,
     Broken,
     Composite,
-    Data,
     Given,
     Graph,
     GraphNode,
-    Invalid,
-    Literal,
+    IfElse,
+    Loop,
+    LoopInput,
     Missing,
     NodeOutput,
     Unresolved,
     Unset,
     Value,
 )
-from penstock.spec.expression import Reference, Template
+from penstock.graph.scope import (
+    Child,
+    Scope,
+    body_of,
+    bound_value,
+    job_input,
+    output_of,
+    outputs_of,
+    referenced,
+    settings_of,
+)
 from penstock.spec.finding import Finding, did_you_mean
 from penstock.spec.model import (
     Component,
     InputPort,
-    InputValue,
     JobNode,
-    OutputValue,
+    OutputPort,
     PipelineComponent,
     PipelineJob,
     Settings,
@@ -48,20 +60,35 @@ _MAX_NESTED = 10_000  # pipelines in pipelines grow exponentially
 def resolve(job: PipelineJob, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of `job`, and what is wrong with the component files that were read for it."""
     resolver = _Resolver(library)
-    scope = _Scope("", dict(job.inputs), chain=())
+    if job.component is not None and not job.jobs:
+        return _of_component(job, job.component, resolver), tuple(library.findings)
+    scope = Scope("", dict(job.inputs), chain=())
     resolver.open(scope, job.jobs)
     for name, value in job.inputs.items():
-        scope.values[name] = _job_input(value, job)
+        scope.values[name] = job_input(value, job)
     resolver.bind(scope)
-    outputs, bad = _outputs(scope, dict(job.outputs))
-    graph = Graph(job, resolver.nodes, tuple(resolver.composites), tuple(resolver.broken), outputs, bad)
-    return graph, tuple(library.findings)
+    outputs, bad = outputs_of(scope, dict(job.outputs))
+    return resolver.graph(job, outputs, bad), tuple(library.findings)
+
+
+def _of_component(job: PipelineJob, node: JobNode, resolver: _Resolver) -> Graph:
+    """The graph of a job that is a pipeline component with values for its inputs."""
+    around = Scope("", {}, chain=(), is_job=True)
+    resolver.open(around, {job.name: node})
+    child = around.children.get(job.name)
+    if child is None or child.inner is None or not isinstance(child.component, PipelineComponent):
+        return resolver.graph(job, {}, ())
+    resolver.bind(around)
+    component = child.component
+    outputs, bad = outputs_of(child.inner, dict(component.output_bindings))
+    job = replace(job, jobs=component.jobs, outputs={**component.output_bindings, **job.outputs})
+    return resolver.graph(job, outputs, bad)
 
 
 def resolve_component(component: PipelineComponent, library: Library) -> tuple[Graph, tuple[Finding, ...]]:
     """The graph of a pipeline component by itself; its inputs are `Given`."""
     resolver = _Resolver(library)
-    scope = _Scope("", dict(component.inputs), chain=(_identity(component),))
+    scope = Scope("", dict(component.inputs), chain=(_identity(component),))
     resolver.open(scope, component.jobs)
     scope.values = {name: Given(port.type, port.place) for name, port in component.inputs.items()}
     resolver.bind(scope)
@@ -76,31 +103,8 @@ def resolve_component(component: PipelineComponent, library: Library) -> tuple[G
         folder=component.folder,
         place=component.source.key_place("jobs"),
     )
-    outputs, bad = _outputs(scope, dict(component.output_bindings))
-    graph = Graph(job, resolver.nodes, tuple(resolver.composites), tuple(resolver.broken), outputs, bad)
-    return graph, tuple(library.findings)
-
-
-@dataclass
-class _Child:
-    """A node of a scope: its component, and its own scope if that is a pipeline."""
-
-    job: JobNode
-    component: Component
-    inner: _Scope | None
-
-
-@dataclass
-class _Scope:
-    """A pipeline that is being resolved. `chain` holds the pipeline components around it."""
-
-    prefix: str
-    declared: dict[str, InputPort | InputValue]
-    chain: tuple[tuple[Path, str], ...]
-    children: dict[str, _Child] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    values: dict[str, Value] = field(default_factory=dict)
-    outputs: dict[str, NodeOutput] = field(default_factory=dict)
+    outputs, bad = outputs_of(scope, dict(component.output_bindings))
+    return resolver.graph(job, outputs, bad), tuple(library.findings)
 
 
 class _Resolver:
@@ -109,12 +113,32 @@ class _Resolver:
         self.nodes: dict[str, GraphNode] = {}
         self.composites: list[Composite] = []
         self.broken: list[Broken] = []
+        self.controls: list[IfElse | Loop] = []
+        self.bad_controls: list[Unresolved] = []
+        self.previews: list[JobNode] = []
         self._nested = 0
 
-    def open(self, scope: _Scope, jobs: dict[str, JobNode] | object) -> None:
+    def graph(self, job: PipelineJob, outputs: dict[str, NodeOutput], bad: tuple[Unresolved, ...]) -> Graph:
+        return Graph(
+            job=job,
+            nodes=with_artifacts(self.nodes, outputs.values()),
+            composites=tuple(self.composites),
+            broken=tuple(self.broken),
+            outputs=outputs,
+            bad_outputs=bad,
+            controls=tuple(self.controls),
+            bad_controls=tuple(self.bad_controls),
+            previews=tuple(self.previews),
+        )
+
+    def open(self, scope: Scope, jobs: dict[str, JobNode] | object) -> None:
         """Look up the component of every node of `scope`, and open nested pipelines."""
         assert isinstance(jobs, dict)  # noqa: S101 - narrows the model's read-only mapping
         for name, job in jobs.items():
+            if job.type in CONTROL_TYPES:
+                scope.controls[name] = job
+                self.previews.append(job)
+                continue
             found = self._too_many(job, scope) or self._component(job, scope)
             if isinstance(found, Broken):
                 self.broken.append(found)
@@ -123,13 +147,13 @@ class _Resolver:
             inner = None
             if isinstance(found, PipelineComponent):
                 chain = (*scope.chain, _identity(found))
-                inner = _Scope(f"{scope.prefix}{name}.", dict(found.inputs), chain)
+                inner = Scope("" if scope.is_job else f"{scope.prefix}{name}.", dict(found.inputs), chain)
                 self.open(inner, found.jobs)
-            scope.children[name] = _Child(job, found, inner)
-        for child in scope.children.values():
-            self._publish_outputs(scope, child)
+            scope.children[name] = Child(job, found, inner)
+        for job in (*(child.job for child in scope.children.values()), *scope.controls.values()):
+            self._publish_outputs(scope, job)
 
-    def _too_many(self, job: JobNode, scope: _Scope) -> Broken | None:
+    def _too_many(self, job: JobNode, scope: Scope) -> Broken | None:
         """Why the node is not looked at, if pipelines in pipelines have grown beyond all measure."""
         self._nested += bool(scope.prefix)
         if self._nested <= _MAX_NESTED:
@@ -138,7 +162,7 @@ class _Resolver:
         message = f"nested pipelines make more than {_MAX_NESTED} nodes; '{name}' and what follows is not checked."
         return Broken(name, job, "recursion", message, job.place)
 
-    def _component(self, job: JobNode, scope: _Scope) -> Component | Broken:
+    def _component(self, job: JobNode, scope: Scope) -> Component | Broken:
         name = scope.prefix + job.name
         if job.inline is not None:
             return job.inline
@@ -150,7 +174,7 @@ class _Resolver:
             return Broken(name, job, "component", message, job.place)
         return self._referenced_component(name, job, job.component, scope)
 
-    def _referenced_component(self, name: str, job: JobNode, reference: Scalar, scope: _Scope) -> Component | Broken:
+    def _referenced_component(self, name: str, job: JobNode, reference: Scalar, scope: Scope) -> Component | Broken:
         found = self.library.find(azure_text(reference), job.folder)
         if isinstance(found, NotFound):
             return Broken(name, job, found.what, f"'{name}': {found.message}", reference.place)
@@ -159,34 +183,65 @@ class _Resolver:
             return Broken(name, job, "recursion", message, reference.place)
         return found
 
-    def _publish_outputs(self, scope: _Scope, child: _Child) -> None:
+    def _publish_outputs(self, scope: Scope, job: JobNode) -> None:
         """Note which of the pipeline's outputs this node's outputs are bound to (`${{parent.outputs.x}}`)."""
-        for value in child.job.outputs.values():
+        for value in job.outputs.values():
             reference = value.template.binding if value.template else None
             if reference is not None and reference.path[:2] == ("parent", "outputs") and len(reference.path) == 3:
-                source = _output_of(scope, child.job.name, value.name, reference)
+                source = output_of(scope, job.name, value.name, reference)
                 if isinstance(source, NodeOutput):
                     scope.outputs[reference.path[2]] = source
 
-    def bind(self, scope: _Scope) -> None:
+    def bind(self, scope: Scope) -> None:
         """Give every input of every node of `scope` its value."""
+        for job in scope.controls.values():
+            self._control(job, scope)
         for name, child in scope.children.items():
             inputs = {port.name: self._value(child, port, scope) for port in child.component.inputs.values()}
             full_name = scope.prefix + name
             if child.inner is None:
                 assert not isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
-                self.nodes[full_name] = GraphNode(full_name, child.job, child.component, inputs)
+                self.nodes[full_name] = GraphNode(
+                    full_name, child.job, child.component, inputs, settings_of(child.job, scope)
+                )
                 continue
             assert isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
-            self.composites.append(Composite(full_name, child.job, child.component, inputs))
+            self.composites.append(Composite(full_name, child.job, child.component, inputs, child.inner.outputs))
             child.inner.values = inputs
             self.bind(child.inner)
 
-    def _value(self, child: _Child, port: InputPort, scope: _Scope) -> Value:
+    def _control(self, job: JobNode, scope: Scope) -> None:
+        around = Around(
+            prefix=scope.prefix,
+            jobs=tuple(scope.children),
+            broken=frozenset(scope.broken),
+            bodies=lambda name: body_of(scope, name),
+            value=lambda reference: referenced(reference, scope),
+            folder=job.folder,
+        )
+        control, bad = read_control(job, around)
+        self.bad_controls += bad
+        if control is not None:
+            self.controls.append(control)
+        if isinstance(control, Loop):
+            given = {*control.mapping, *(name for item in control.items for name in item.values)}
+            scope.looped[control.body.removeprefix(scope.prefix)] = (control.name, frozenset(given))
+            values = (value for item in control.items for value in item.values.values())
+            self.bad_controls += [value for value in values if isinstance(value, Unresolved)]
+
+    def _value(self, child: Child, port: InputPort, scope: Scope) -> Value:
+        loop, names = scope.looped.get(child.job.name, ("", frozenset()))
+        value = self._own_value(child, port, scope)
+        if port.name not in names:
+            return value
+        first = Unset(child.job.place) if isinstance(value, Missing) else value
+        return LoopInput(loop, port.name, first, port.type, child.job.place)
+
+    def _own_value(self, child: Child, port: InputPort, scope: Scope) -> Value:
         given = child.job.inputs.get(port.name)
         value: Value = Unset(child.job.place)
         if given is not None:
-            value = _bound(given, port, child.job, scope)
+            value = bound_value(given, port, child.job, scope)
         elif port.name in child.job.searched:
             return Given(port.type, child.job.place)
         if not isinstance(value, Unset):
@@ -196,129 +251,25 @@ class _Resolver:
         return value if port.optional else Missing(child.job.place)
 
 
+def with_artifacts(nodes: dict[str, GraphNode], outputs: Iterable[NodeOutput]) -> dict[str, GraphNode]:
+    """The nodes, those with a port of `ARTIFACTS` whose artifacts somebody takes."""
+    values = [value for node in nodes.values() for value in node.inputs.values() if isinstance(value, NodeOutput)]
+    taken = {(value.node, value.port): value for value in (*values, *outputs) if value.port in ARTIFACTS}
+    found = dict(nodes)
+    for (name, port), value in taken.items():
+        node = found.get(name)
+        if node is not None and port not in node.component.outputs:
+            own = OutputPort(port, "uri_folder", value.place)
+            found[name] = replace(node, artifacts=(*node.artifacts, own))
+    return found
+
+
 def _odd_type(name: str, job: JobNode) -> Broken:
     place = job.source.key_place("type")
-    if job.type in CONTROL_TYPES:
-        message = f"'{name}' is a {job.type} node, a private preview that Azure's client refuses by default."
-        return Broken(name, job, "preview", message, place)
-    message = f"'{name}' has the type '{job.type}', which no node has. {did_you_mean(job.type, NODE_TYPES)}"
+    close = did_you_mean(job.type, (*NODE_TYPES, *CONTROL_TYPES))
+    message = f"'{name}' has the type '{job.type}', which no node has. {close}"
     return Broken(name, job, "type", message, place)
 
 
 def _identity(component: PipelineComponent) -> tuple[Path, str]:
     return component.folder / component.source.place.file, component.name
-
-
-def _job_input(value: InputValue, job: PipelineJob) -> Value:
-    """A pipeline job's own input: data or a value; its type is checked where it is used."""
-    if value.is_data:
-        return _data(value, None, job.folder)
-    if value.scalar is None:
-        return Unset(value.place)
-    return Literal(azure_text(value.scalar), "any", value.value_place)
-
-
-def _data(value: InputValue, port: InputPort | None, folder: Path) -> Value:
-    if value.scalar is None:
-        return Unset(value.place)
-    kind = value.type or (port.type if port else "uri_folder")
-    return Data(azure_text(value.scalar), kind, folder, value.mode, value.value_place)
-
-
-def _bound(given: InputValue, port: InputPort, job: JobNode, scope: _Scope) -> Value:
-    """The value that a node gives to `port`."""
-    template = given.template
-    if template is None or given.scalar is None:
-        return Unset(given.place)
-    references = [reference for reference in template.references() if not _is_of_the_run(reference)]
-    if not references:
-        if given.is_data or not (port.is_literal or port.type == "any"):
-            return _data(given, port, job.folder)
-        return coerce(given.scalar, port, given.value_place)
-    if template.binding is not None:
-        return _typed(_referenced(template.binding, scope), port, template)
-    return _joined(template, port, scope)
-
-
-def _is_of_the_run(reference: Reference) -> bool:
-    """`${{name}}` or `${{default_datastore}}`: the service puts in what belongs to the run."""
-    return len(reference.path) == 1
-
-
-def _typed(value: Value, port: InputPort, template: Template) -> Value:
-    """A literal that comes through a binding, checked against the port that it comes to."""
-    if not isinstance(value, Literal):
-        return value
-    checked = coerce(Scalar(value.place, value.text, value.text), port, value.place)
-    return checked if isinstance(checked, Literal) else Invalid(checked.what, checked.message, template.place)
-
-
-def _joined(template: Template, port: InputPort, scope: _Scope) -> Value:
-    """Bindings inside a longer string: the text, if all of them are plain values."""
-    texts = []
-    for part in template.parts:
-        if not isinstance(part, Reference) or _is_of_the_run(part):
-            texts.append(str(part))
-            continue
-        value = _referenced(part, scope)
-        if isinstance(value, Unresolved | Given):
-            return value
-        if not isinstance(value, Literal):
-            return Unresolved(str(part), "mixed", "", (), template.place)
-        texts.append(value.text)
-    return coerce(Scalar(template.place, "".join(texts), ""), port, template.place)
-
-
-def _referenced(reference: Reference, scope: _Scope) -> Value:
-    path = reference.path
-    if path[:2] == ("parent", "inputs") and len(path) >= 3:
-        name = ".".join(path[2:])
-        if name in scope.values:
-            return scope.values[name]
-        return Unresolved(str(reference), "input", name, tuple(scope.declared), reference.place)
-    if path[:2] == ("parent", "jobs") and len(path) == 5 and path[3] == "outputs":
-        return _output_of(scope, path[2], path[4], reference)
-    return Unresolved(str(reference), "syntax", "", (), reference.place)
-
-
-def _output_of(scope: _Scope, job: str, port: str, reference: Reference) -> NodeOutput | Unresolved:
-    if job in scope.broken:
-        return Unresolved(str(reference), "broken", job, (), reference.place)
-    child = scope.children.get(job)
-    if child is None:
-        return Unresolved(str(reference), "job", job, tuple(scope.children), reference.place)
-    if child.inner is None:
-        declared = child.component.outputs.get(port)
-        if declared is not None:
-            return NodeOutput(scope.prefix + job, port, _output_type(child, port, declared.type), reference.place)
-    elif port in child.inner.outputs:
-        source = child.inner.outputs[port]
-        return NodeOutput(source.node, source.port, _output_type(child, port, source.type), reference.place)
-    elif child.inner.broken and port in child.component.outputs:
-        return Unresolved(str(reference), "broken", job, (), reference.place)
-    return Unresolved(str(reference), "output", port, tuple(child.component.outputs), reference.place)
-
-
-def _output_type(child: _Child, port: str, source: str) -> str:
-    """What the output is to its takers: what the node says of it, else the pipeline around its source."""
-    stated = child.job.outputs.get(port)
-    if stated is not None and stated.type is not None:
-        return stated.type.lower()
-    declared = child.component.outputs.get(port) if child.inner is not None else None
-    return declared.type if declared is not None and declared.type != "uri_folder" else source
-
-
-def _outputs(scope: _Scope, declared: dict[str, OutputValue]) -> tuple[dict[str, NodeOutput], tuple[Unresolved, ...]]:
-    """The pipeline's outputs, in the order in which they are declared."""
-    outputs, bad = {}, []
-    for name, value in declared.items():
-        source = scope.outputs.get(name)
-        reference = value.template.binding if value.template else None
-        if source is None and reference is not None and reference.path[:2] == ("parent", "jobs"):
-            found = _referenced(reference, scope)
-            source = found if isinstance(found, NodeOutput) else None
-        if source is not None:
-            outputs[name] = source
-        elif not scope.broken:
-            bad.append(Unresolved(name, "output", name, (), value.place))
-    return outputs, tuple(bad)

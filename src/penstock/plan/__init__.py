@@ -6,17 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from penstock.errors import DefinitionError
-from penstock.graph.model import Graph, GraphNode
-from penstock.graph.order import topological
+from penstock.graph.model import Graph, GraphNode, NodeOutput
+from penstock.graph.order import cycle, topological
+from penstock.plan.loops import unrolled
 from penstock.spec.finding import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
-    """A node with its verdict. `needs` are the nodes that must have completed before it."""
+    """A node with its verdict.
+
+    `needs` are the nodes that must have completed before it, `after` those that must have ended.
+    """
 
     node: GraphNode
     needs: tuple[str, ...]
+    after: tuple[str, ...]
     action: Literal["run"]
     reason: str
 
@@ -27,10 +32,11 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Nodes in an order in which they can run."""
+    """Nodes in an order in which they can run. `notes` are what a person should know before."""
 
     graph: Graph
     nodes: tuple[PlannedNode, ...]
+    notes: tuple[str, ...] = ()
 
     def dependents(self, name: str) -> tuple[str, ...]:
         """Every node that needs `name`, directly or through others, in plan order."""
@@ -46,13 +52,25 @@ def only(plan: Plan, name: str) -> Plan:
     by_name = {planned.name: planned for planned in plan.nodes}
     if name not in by_name:
         raise DefinitionError(f"there is no node '{name}'. {did_you_mean(name, by_name)}".strip())
-    needs = tuple(replace(by_name[need], needs=()) for need in by_name[name].needs)
-    return Plan(plan.graph, (*needs, by_name[name]))
+    needs = tuple(replace(by_name[need], needs=(), after=()) for need in by_name[name].needs)
+    return replace(plan, nodes=(*needs, replace(by_name[name], after=())))
 
 
 def make_plan(graph: Graph) -> Plan:
-    """Plan a checked graph: every run executes every node. Raises graphlib.CycleError for a graph that has a cycle."""
+    """Plan a checked graph: every run executes every node. Raises DefinitionError if nodes wait for each other."""
+    graph = unrolled(graph)
     needs = {name: node.depends_on() for name, node in graph.nodes.items()}
-    order = topological(needs)
-    nodes = tuple(PlannedNode(graph.nodes[name], needs[name], "run", "every run executes every node") for name in order)
+    after = {name: _after(node) for name, node in graph.nodes.items()}
+    waits = {name: (*needs[name], *after[name]) for name in graph.nodes}
+    circle = cycle(waits)
+    if circle:
+        raise DefinitionError(f"the nodes wait for each other: {' -> '.join(circle)}")
+    order = topological(waits)
+    reason = "every run executes every node"
+    nodes = tuple(PlannedNode(graph.nodes[name], needs[name], after[name], "run", reason) for name in order)
     return Plan(graph, nodes)
+
+
+def _after(node: GraphNode) -> tuple[str, ...]:
+    conditions = (guard.condition.node for guard in node.guards if isinstance(guard.condition, NodeOutput))
+    return tuple(dict.fromkeys((*node.after, *conditions)))

@@ -7,13 +7,14 @@ The recipe, version 1. A node's key is the SHA-256 of the JSON of these parts, s
     command                the component's text, expressions unresolved
     code                   names, contents and x-bits of the snapshot (after ignore files, with additional_includes)
     input <name>           its value; of data the type, mode and content, also of another node's output
+    uri <uri>              of data that a URI names which is mapped to a path: the content there
     output <name>          its type and mode
     environment            the definition, the conda file's and the build context's content
     interpreter            what really ran: see `penstock.store.host`
     environment_variables  of the component and the node
+    setting <name>         of one that is bound, the value: resources.instance_count
     definition             what else the component and the node say, but for names, descriptions, tags, compute and
                            the like, which change nothing of what is computed
-    uri <uri>              where a URI outside of this machine was mapped to
 
 The name of a node, its place in the graph and the version of its component are no part of it.
 """
@@ -31,6 +32,7 @@ from typing import Any, Protocol
 from penstock.graph.code import code_files
 from penstock.graph.coded import Coded, coded_of
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.plan.tables import outside
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Mapping as Object
@@ -92,6 +94,7 @@ class KeyMaker:
             **{f"output {name}": self._output(node, name) for name in node.outputs},
             "interpreter": self.interpreter(node),
             "definition": _text(_definition(node)),
+            **{f"setting {name}": text for name, text in node.settings.items() if name not in _ELSEWHERE},
         }
         if isinstance(node.component, CommandComponent):
             parts["command"] = node.component.command.text if node.component.command is not None else ""
@@ -108,6 +111,8 @@ class KeyMaker:
             text = self._value(node, name, value)
             if text is not None:
                 found[f"input {name}"] = text
+            if isinstance(value, Data) and value.mapped:
+                found[f"uri {value.uri}"] = self.digests.of(value.path)
         return found
 
     def _value(self, node: GraphNode, name: str, value: Value) -> str | None:
@@ -118,8 +123,15 @@ class KeyMaker:
         if isinstance(value, NodeOutput):
             return _text([value.type, mode, self.produced(value)])
         if isinstance(value, Data):
-            return _text([value.type, value.mode, self.digests.of(value.path) if value.is_local else value.uri])
+            digest = self.digests.of(value.path) if value.is_local else value.uri
+            return _text([value.type, value.mode, digest, *self._beside(value)])
         return None
+
+    def _beside(self, value: Data) -> list[str]:
+        """What an MLTable file names that is not in its folder."""
+        if value.type != "mltable" or not value.is_local:
+            return []
+        return [self.digests.of(path) for path in outside(value.path, self.files)]
 
     def _output(self, node: GraphNode, name: str) -> str:
         given = node.job.outputs.get(name)
@@ -157,8 +169,10 @@ class KeyMaker:
 def _definition(node: GraphNode) -> dict[str, Any]:
     dropped = _NAMES | _ELSEWHERE | _OWN_PARTS | _REFERENCES
     dropped |= {"limits"} if isinstance(node.component, CommandComponent) and node.job.type != "sweep" else set()
-    both = {**plain(node.component.source), **plain(node.job.source)}
-    return {key: value for key, value in both.items() if key not in dropped}
+    component, job = plain(node.component.source), plain(node.job.source)
+    both = {**component, **job}
+    both |= {f"{key} of the component": component[key] for key in component if component[key] != both[key]}
+    return {key: value for key, value in both.items() if key.removesuffix(" of the component") not in dropped}
 
 
 def _text(value: Any) -> str:

@@ -1,56 +1,67 @@
-"""Which trials a sweep's early termination policy ends, as Azure documents the policies.
+"""Which trials of a sweep are ended early.
 
-An interval is one logging of the primary metric. A policy looks at a trial at every `evaluation_interval`-th interval,
-from `delay_evaluation` on, and compares it with the others as they were at the same interval.
+Source: Azure ML's "Hyperparameter tuning a model", section "Specify early termination policy". An interval is one value
+of the primary metric that a trial logs; a policy looks at a trial at every multiple of `evaluation_interval` that is
+not before `delay_evaluation`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from penstock.graph.search import Policy
+from penstock.graph.sweep import EarlyTermination
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """The primary metric's values that a trial has logged so far, and whether it has ended."""
+class History:
+    """What a trial has logged so far, in order."""
 
     values: Sequence[float]
-    ended: bool = False
+    finished: bool = False
 
 
-def due_interval(policy: Policy, logged: int, seen: int) -> int | None:
-    """The latest interval at which the policy looks at a trial that has logged so often; None if it has by `seen`."""
-    interval = logged - logged % policy.interval
-    return interval if interval > seen and interval >= max(policy.delay, 1) else None
-
-
-def ends(policy: Policy, own: Course, others: Sequence[Course], interval: int, *, maximize: bool) -> bool:
-    """Whether the policy ends the trial at the interval."""
+def verdict(
+    policy: EarlyTermination, history: History, others: Iterable[History], *, maximize: bool, since: int = 0
+) -> str | None:
+    """Why a trial is to be ended, None if it goes on; intervals up to `since` have been looked at before."""
     sign = 1.0 if maximize else -1.0
-    mine = max(sign * value for value in own.values[:interval])
-    if policy.kind == "bandit":
-        reached = [mine, *(_best(other, interval, sign) for other in others if other.values)]
-        return mine < _slackened(policy, max(reached))
-    if policy.kind == "median_stopping":
-        courses = [own, *(other for other in others if len(other.values) >= interval)]
-        return mine < median(fmean(sign * value for value in course.values[:interval]) for course in courses)
-    rivals = [other for other in others if len(other.values) >= interval or (other.ended and other.values)]
-    rivals = [other for other in rivals if not (other.ended and policy.exclude_finished)]
-    better = sum(_best(other, interval, sign) > mine for other in rivals)
-    kept = len(rivals) + 1 - math.floor((len(rivals) + 1) * policy.percentage / 100)
-    return better >= kept
+    own = [sign * value for value in history.values]
+    rest = [History([sign * value for value in other.values], other.finished) for other in others]
+    for interval in range(since + 1, len(own) + 1):
+        if interval % policy.interval == 0 and interval >= policy.delay:
+            reason = _POLICIES[policy.kind](policy, own[:interval], rest)
+            if reason is not None:
+                return f"{reason} at interval {interval}"
+    return None
 
 
-def _best(course: Course, interval: int, sign: float) -> float:
-    return max(sign * value for value in course.values[:interval])
+def _bandit(policy: EarlyTermination, own: list[float], others: list[History]) -> str | None:
+    """Its best so far is not within the slack of the best that any trial had by the same interval."""
+    best = max([max(own), *(max(other.values[: len(own)]) for other in others if other.values)])
+    slack = policy.slack_amount or 0.0
+    if policy.slack_factor is not None:
+        # of a metric that is to be small, the sign is turned: 1.2 times as large is within a factor of 0.2
+        slack = abs(best) - abs(best) / (1 + policy.slack_factor) if best > 0 else abs(best) * policy.slack_factor
+    return f"bandit: {max(own):g} against the best, {best:g}" if max(own) < best - slack else None
 
 
-def _slackened(policy: Policy, best: float) -> float:
-    """The worst that a trial may be, above being better: best/(1 + slack_factor), or best - slack_amount."""
-    if policy.slack_amount:
-        return best - policy.slack_amount
-    return best / (1 + policy.slack_factor) if best >= 0 else best * (1 + policy.slack_factor)
+def _median(_: EarlyTermination, own: list[float], others: list[History]) -> str | None:
+    """Its best so far is worse than the median of the running averages of all trials."""
+    averages = [fmean(other.values[: len(own)]) for other in others if len(other.values) >= len(own)]
+    middle = median([*averages, fmean(own)])
+    return f"median stopping: {max(own):g} against the median {middle:g}" if max(own) < middle else None
+
+
+def _truncation(policy: EarlyTermination, own: list[float], others: list[History]) -> str | None:
+    """It is among the worst trials at the interval."""
+    counted = [other for other in others if not (policy.exclude_finished and other.finished)]
+    ranked = sorted([own[-1], *(other.values[len(own) - 1] for other in counted if len(other.values) >= len(own))])
+    cut = int(len(ranked) * policy.percentage / 100)
+    if cut and own[-1] < ranked[cut]:
+        return f"truncation selection: {own[-1]:g} is among the lowest {policy.percentage:g} %"
+    return None
+
+
+_POLICIES = {"bandit": _bandit, "median_stopping": _median, "truncation_selection": _truncation}

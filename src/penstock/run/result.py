@@ -22,6 +22,12 @@ class NodeResult:
     duration_s: float
     outputs: Mapping[str, str]
     log: str | None
+    is_unreached: bool = False
+
+    @classmethod
+    def unreached(cls, name: str) -> NodeResult:
+        """Of a node whose turn never comes: it is not told of."""
+        return cls(name, "skipped", "", 0, 0.0, {}, None, is_unreached=True)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -8,18 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock.graph.model import GraphNode
+from penstock.errors import RunError
+from penstock.graph.model import ARTIFACTS, GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
+from penstock.run.guards import judged
+from penstock.run.logs import LOOK_EVERY_S, Logs, told
 from penstock.run.ports import unwritten_inputs
-from penstock.run.process import Executor, Explaining, Handle
+from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
 from penstock.run.step import THIS_INTERPRETER, Step
+from penstock.run.tracker import Tracker
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
-from penstock.store.tracking import Tracking
 from penstock.store.workspace import RunFolder, shell_safe
 
 GRACE_S = 5.0
@@ -31,6 +34,7 @@ class Context:
     """What all nodes of a run share. `tracking` holds each node's MLflow variables.
 
     `programs` holds the folder of the interpreter of each node that has one of its own.
+    `deliver` puts what a node has made where else it is to go, or says why it cannot.
     `retries`: how many more attempts a node gets that fails or is not done in time.
     """
 
@@ -43,9 +47,11 @@ class Context:
     reuse: Reuse
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Mapping[str, Path]
+    deliver: Callable[[str], str | None]
+    tracker: Tracker | None = None
     retries: int = 0
+    spark_master: str = "local[*]"
     grace_s: float = GRACE_S
-    store: Tracking | None = None
 
 
 @dataclass
@@ -60,6 +66,7 @@ class _Running:
     handle: Handle
     began: float
     deadline: float | None
+    logs: Logs
     stopped: tuple[Status, str] | None = None
     kill_at: float | None = None
 
@@ -98,6 +105,7 @@ class Runner:
     stopping: bool = False
     began: float = field(default_factory=time.monotonic)
     saved: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
     shell_folder: RunFolder = field(init=False)
 
     def run(self) -> RunResult:
@@ -114,6 +122,7 @@ class Runner:
                     self._cancel(again=wakeups.interrupts > 1)
                 self._take_in_ended()
                 self._end_overdue()
+                self._look_at_logs()
         result = self._result(self._status())
         self.context.folder.write_summary(result.to_json())
         return result
@@ -122,9 +131,40 @@ class Runner:
         for planned in list(self.waiting.values()):
             if len(self.running) >= self.context.jobs or self.cancelled:
                 return
-            if planned.name in self.waiting and all(self._has_completed(name) for name in planned.needs):
+            if planned.name in self.waiting and self._is_ready(planned):
                 del self.waiting[planned.name]
-                self._start(planned)
+                if self._may_run(planned):
+                    self._start(planned)
+
+    def _is_ready(self, planned: PlannedNode) -> bool:
+        return all(self._has_completed(name) for name in planned.needs) and all(
+            name in self.results for name in planned.after
+        )
+
+    def _may_run(self, planned: PlannedNode) -> bool:
+        """Whether the conditions of the node are met; if not, it has been skipped, or has failed for lack of one."""
+        for guard in planned.node.guards:
+            verdict = judged(guard, self.results, self.context.folder)
+            if verdict is not None:
+                self._leave_out(planned, *verdict, quiet=guard.quiet and verdict[0] == "skipped")
+                return False
+        broken = [name for name in planned.after if self.results[name].status in ("failed", "canceled")]
+        if planned.node.iterations and broken:
+            self._leave_out(planned, "skipped", f"'{broken[0]}' {self.results[broken[0]].status}")
+            return False
+        return True
+
+    def _leave_out(self, planned: PlannedNode, status: Status, reason: str, *, quiet: bool = False) -> None:
+        """End a node that is not to run, and those that need it."""
+        if quiet:
+            self.results[planned.name] = NodeResult.unreached(planned.name)
+        else:
+            self._finish(planned, status, reason, None)
+        if status == "skipped":
+            for name in self.plan.dependents(planned.name):
+                waiting = self.waiting.pop(name, None)
+                if waiting is not None:
+                    self._leave_out(waiting, "skipped", f"'{planned.name}' was skipped", quiet=quiet)
 
     def _has_completed(self, name: str) -> bool:
         result = self.results.get(name)
@@ -145,9 +185,9 @@ class Runner:
             imports=context.imports,
             programs=context.programs.get(node.name, THIS_INTERPRETER),
             reporter=context.reporter,
-            store=context.store,
             jobs=context.jobs,
-            grace_s=context.grace_s,
+            tracker=context.tracker,
+            spark_master=context.spark_master,
         )
         unwritten = unwritten_inputs(node, context.folder)
         if unwritten:
@@ -157,11 +197,11 @@ class Runner:
             return
         try:
             handle = kinds.start(step)
-        except OSError as error:
+        except (OSError, RunError) as error:
             self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
         deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None
-        self.running[node.name] = _Running(planned, step, handle, began, deadline)
+        self.running[node.name] = _Running(planned, step, handle, began, deadline, Logs(step.attempt.path))
         if number == 1:
             context.reporter.started(node.name)
 
@@ -175,7 +215,9 @@ class Runner:
         except OSError as error:
             self.context.reporter.told(f"'{planned.name}': what was kept of {entry.run} cannot be used: {error}")
             return False
-        self._finish(planned, "reused", f"as in {entry.run}", None, began, log=entry.log)
+        problem = self.context.deliver(planned.name)
+        status: Status = "reused" if problem is None else "failed"
+        self._finish(planned, status, problem or f"as in {entry.run}", None, began, log=entry.log)
         return True
 
     def _take_in_ended(self) -> None:
@@ -184,6 +226,7 @@ class Runner:
             if code is None:
                 continue
             del self.running[name]
+            self._tell_of_logs(name, running.logs.close())
             status, reason = self._judge(running, code)
             if status == "failed" and running.step.number <= self.context.retries and not self.stopping:
                 self.context.reporter.told(f"'{name}': attempt {running.step.number} failed ({reason}); once more")
@@ -191,14 +234,25 @@ class Runner:
             else:
                 self._finish(running.planned, status, reason, running.step, running.began)
 
+    def _look_at_logs(self) -> None:
+        if time.monotonic() >= self.looked + LOOK_EVERY_S:
+            self.looked = time.monotonic()
+            for name, running in self.running.items():
+                self._tell_of_logs(name, running.logs.look())
+
+    def _tell_of_logs(self, name: str, grown: list[Path]) -> None:
+        for path in grown:
+            self.context.reporter.told(f"'{name}': the log {path} {told()}")
+
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
         if running.stopped is not None:
             return running.stopped
-        if code != 0 and isinstance(running.handle, Explaining) and running.handle.reason:
-            return "failed", running.handle.reason
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         node, attempt = running.planned.node, running.step.attempt
+        for name in ARTIFACTS:
+            if name in node.outputs:
+                attempt.hand_on_artifacts(node.outputs[name])
         for port in attempt.unwritten(list(node.outputs.values())):
             message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
             self.context.reporter.told(message)
@@ -213,7 +267,8 @@ class Runner:
             self.context.reuse.keep(node, str(attempt.log))
         except OSError as error:
             self.context.reporter.told(f"'{node.name}' will not be reused: its outputs cannot be kept: {error}")
-        return "completed", ""
+        problem = self.context.deliver(node.name)
+        return ("failed", problem) if problem is not None else ("completed", "")
 
     def _finish(
         self,
@@ -286,9 +341,9 @@ class Runner:
                 running.handle.signal_all(signal.SIGKILL)
                 running.kill_at = None
 
-    def _until_next_due(self) -> float | None:
+    def _until_next_due(self) -> float:
         due = [running.due for running in self.running.values() if running.due is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return max(0.0, min([*due, self.looked + LOOK_EVERY_S]) - time.monotonic())
 
     def _status(self) -> Status:
         if self.cancelled:
@@ -302,7 +357,8 @@ class Runner:
             self.saved = time.monotonic()
 
     def _result(self, status: Status) -> RunResult:
-        order = [self.results[planned.name] for planned in self.plan.nodes if planned.name in self.results]
+        ended = (self.results[planned.name] for planned in self.plan.nodes if planned.name in self.results)
+        order = [result for result in ended if not result.is_unreached]
         outputs = {
             name: self.results[source.node].outputs[source.port]
             for name, source in self.plan.graph.outputs.items()

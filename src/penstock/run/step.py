@@ -12,14 +12,17 @@ from penstock.errors import RunError
 from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
+from penstock.plan.deliveries import DEFAULT_DATASTORE, expanded
+from penstock.run.evaluated import evaluated
+from penstock.run.modes import protected
 from penstock.run.orphans import RUN_VARIABLE
-from penstock.run.ports import input_text
+from penstock.run.ports import input_text, output_text
 from penstock.run.process import Executor
 from penstock.run.reporter import Reporter
+from penstock.run.tracker import Tracker
 from penstock.spec.expression import Reference, Template
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
-from penstock.store.tracking import Tracking
 from penstock.store.workspace import Attempt, RunFolder
 
 THIS_INTERPRETER = Path(sys.executable).parent
@@ -35,9 +38,9 @@ class Step:
         programs: the folder of the interpreter and its programs, first on PATH.
         imports: the modules of large libraries that a node's code imports.
         tracking: the variables by which the node finds its MLflow run.
-        store: where a node makes MLflow runs below its own; None without MLflow.
-        jobs: how many processes it may have at the same time.
-        grace_s: how long a process that has been told to end may take.
+        jobs: how many processes may run at once.
+        tracker: makes the MLflow runs of what the node itself consists of; None without MLflow.
+        spark_master: the URL of the Spark cluster that spark steps run on.
     """
 
     node: GraphNode
@@ -50,9 +53,9 @@ class Step:
     imports: Callable[[GraphNode], tuple[str, ...]]
     programs: Path
     reporter: Reporter
-    store: Tracking | None = None
-    jobs: int = 1
-    grace_s: float = 5.0
+    jobs: int
+    tracker: Tracker | None
+    spark_master: str = "local[*]"
 
     @property
     def attempt(self) -> Attempt:
@@ -67,12 +70,23 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
     """A text of the node with its expressions replaced; `run` and `attempt` by paths that need no quotes."""
 
     def value_of(reference: Reference) -> str | None:
+        if len(reference.path) == 1:
+            return str(reference)
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
-            return str(attempt.output(node.outputs[name]))
-        return input_text(name, node.inputs[name], run, attempt)
+            return output_text(node, name, attempt)
+        return evaluated(node, name, run, attempt) or input_text(node, name, run, attempt)  # also search_space.<name>
 
-    return template.render(value_of)
+    return of_the_run(template.render(value_of), node, run)
+
+
+def of_the_run(text: str, node: GraphNode, run: RunFolder) -> str:
+    """A text with `${{name}}` replaced by the name of the node's own job, as on Azure."""
+    return expanded(text, {"name": job_name(node.name, run), "default_datastore": DEFAULT_DATASTORE})
+
+
+def job_name(node: str, run: RunFolder) -> str:
+    return f"{run.name}.{node}"
 
 
 def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
@@ -91,10 +105,15 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], pr
     search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     azure = {
         RUN_VARIABLE: run.name,
-        "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", f"{run.name}.{node.name}"),
+        "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", job_name(node.name, run)),
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
     return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own_variables(node)}
+
+
+def read_only(step: Step) -> tuple[str, ...]:
+    """The paths that the step's process must not write to."""
+    return protected(step.node, step.run, step.run.path.parents[1])
 
 
 def own_variables(node: GraphNode) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A sweep node: trials of one command, side by side, whose best becomes the node's result."""
+"""Sweep nodes: trials of one component with values of a search space; the best one's outputs become the node's."""
 
 from __future__ import annotations
 
@@ -8,295 +8,235 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TextIO
+from typing import Any, Literal
 
 from penstock.errors import RunError
-from penstock.graph.model import GraphNode, Literal
-from penstock.graph.search import DEFAULT_SEED, Search, search_of
-from penstock.plan import Plan
+from penstock.graph.model import GraphNode
+from penstock.graph.model import Literal as Value
+from penstock.graph.sweep import Sweep, sweep_of
 from penstock.run import step as steps
-from penstock.run.early_termination import Course, due_interval, ends
-from penstock.run.ports import input_text
+from penstock.run.early_termination import History, verdict
 from penstock.run.process import Handle, ProcessSpec
-from penstock.run.sampling import Sampler, lacking, sampler_of
+from penstock.run.sampling import DEFAULT_SEED, Sampler, sampler_of
 from penstock.run.step import Step
-from penstock.store.tracking import TrackedRun, Tracking, mlflow_version
-from penstock.store.workspace import Attempt, write_atomically
+from penstock.run.tracker import Tracker
+from penstock.store.workspace import Attempt
 
-LOOK_EVERY_S = 0.2
-
-
-def require_for_sweeps(plan: Plan) -> None:
-    """Raises RunError if a sweep of the plan needs what is not installed."""
-    for planned in plan.nodes:
-        if planned.node.job.type != "sweep":
-            continue
-        if mlflow_version() is None:
-            raise RunError(
-                f"'{planned.name}' is a sweep, whose trials log their metric with MLflow: pip install mlflow"
-            )
-        library = lacking(search_of(planned.node))
-        if library is not None:
-            raise RunError(f"the sampling of '{planned.name}' needs {library}: pip install 'penstock[sweep]'")
+LOOK_EVERY_S = 0.5
+GRACE_S = 5.0
 
 
-def start_sweep(step: Step) -> Handle:
-    """Start the first trials. Raises OSError."""
-    if step.store is None:
-        raise OSError("a sweep needs MLflow, by which its trials log their metric")
-    sweep = Sweep(step, search_of(step.node), step.store)
-    sweep.fill()
-    return sweep
+def start(step: Step) -> Handle:
+    """Start the first trials. Raises OSError; RunError for what keeps a sweep from being run here."""
+    sweep = sweep_of(step.node)
+    if step.tracker is None:
+        raise RunError(f"'{step.node.name}': a sweep reads its metric from MLflow, which is not installed here")
+    if sweep.seed is None and sweep.algorithm != "grid":
+        step.reporter.told(f"'{step.node.name}': no seed is given; the trials are drawn with the seed {DEFAULT_SEED}")
+    running = SweepHandle(step, sweep, sampler_of(sweep), step.tracker)
+    running.begin()
+    return running
 
 
 @dataclass
-class _Trial:
-    """`stopped` is the status and reason that a trial will have which has been told to end."""
+class Trial:
+    """A trial. `ending` is why it was told to end; `seen` the intervals that early termination has looked at."""
 
     number: int
+    values: Mapping[str, str]
     attempt: Attempt
-    parameters: dict[str, str]
-    run: TrackedRun
-    handle: Handle | None
+    run_id: str
+    handle: Handle
     deadline: float | None
-    values: list[float] = field(default_factory=list)
-    seen: int = 0
-    status: str = "running"
+    status: Literal["running", "completed", "failed", "canceled"] = "running"
     reason: str = ""
-    stopped: tuple[str, str] | None = None
+    metric: float | None = None
+    ending: tuple[Literal["failed", "canceled"], str] | None = None
     kill_at: float | None = None
+    seen: int = 0
 
     @property
     def name(self) -> str:
         return f"trial_{self.number}"
 
-    @property
-    def value(self) -> float | None:
-        return self.values[-1] if self.values else None
+    def end(self, status: Literal["failed", "canceled"], reason: str) -> None:
+        if self.ending is None:
+            self.ending, self.deadline = (status, reason), None
+            self.kill_at = time.monotonic() + GRACE_S
+            self.handle.signal_all(signal.SIGTERM)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "trial": self.name,
-            "status": self.status,
-            "reason": self.reason,
-            "parameters": self.parameters,
-            "metric": self.value,
-            "run_id": self.run.run_id,
-        }
+        own = {"name": self.name, "status": self.status, "reason": self.reason, "parameters": dict(self.values)}
+        return {**own, "metric": self.metric, "run_id": self.run_id, "log": str(self.attempt.log)}
 
 
-class Sweep:
-    """Starts trials while there are parameters and free places, and ends when none runs and none is to come."""
+@dataclass
+class SweepHandle:
+    """The trials of one attempt, started as earlier ones end."""
 
-    def __init__(self, step: Step, search: Search, store: Tracking) -> None:
-        self._step, self._search, self._store = step, search, store
-        self._sampler: Sampler = sampler_of(search)
-        self._trials: list[_Trial] = []
-        self._places = max(1, min(search.at_a_time, step.jobs))
-        self._more, self._signalled, self._look_at = True, 0, 0.0
-        self._code: int | None = None
-        self._log: TextIO = step.attempt.log.open("a", encoding="utf-8")
-        self.reason = ""
-        seed = search.seed if search.seed is not None else DEFAULT_SEED
-        seeded = f", seed {seed}{'' if search.seed is not None else ' (by default)'}"
-        self._tell(f"{search.algorithm} sampling{'' if search.algorithm == 'grid' else seeded}")
+    step: Step
+    sweep: Sweep
+    sampler: Sampler
+    tracker: Tracker
+    trials: list[Trial] = field(default_factory=list)
+    exhausted: bool = False
+    stopped: bool = False
+    code: int | None = None
+    looked: float = 0.0
 
-    def poll(self) -> int | None:
-        """Take in the trials that have ended, end those that have to, start the next ones."""
-        if self._code is None:
-            for trial in self._running():
-                code = trial.handle.poll() if trial.handle is not None else 1
-                if code is not None:
-                    self._ended(trial, code)
-            self._end_early()
-            self._end_overdue()
-            self.fill()
-            if not self._running():
-                self._code = self._conclude()
-                self._log.close()
-        return self._code
+    def begin(self) -> None:
+        self._note(f"{self.sweep.algorithm} sampling; {self._goal} {self.sweep.metric}\n")
+        self._start_more()
 
-    def signal_all(self, number: int) -> None:
-        """Pass a signal on to every trial; no other will start."""
-        self._signalled = number
-        for trial in self._running():
-            if trial.handle is not None:
-                trial.stopped = trial.stopped or ("canceled", "the sweep was ended")
-                trial.handle.signal_all(number)
+    @property
+    def _goal(self) -> str:
+        return "maximize" if self.sweep.maximize else "minimize"
+
+    @property
+    def _running(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.status == "running"]
 
     @property
     def due(self) -> float | None:
-        """When a trial's time is over or the metrics are looked at again."""
-        times = [trial.kill_at or trial.deadline for trial in self._running()]
-        times += [trial.handle.due for trial in self._running() if trial.handle is not None]
-        if self._search.policy is not None:
-            times.append(self._look_at)
-        return min((at for at in times if at is not None), default=None)
+        now = time.monotonic()
+        times = [each for trial in self._running for each in (trial.deadline, trial.kill_at, trial.handle.due) if each]
+        if self.sweep.early_termination is not None:
+            times.append(now + LOOK_EVERY_S)
+        return min(times, default=None)
 
-    def fill(self) -> None:
-        """Start trials while there is room for them."""
-        while self._more and not self._signalled and len(self._running()) < self._places:
-            number = len(self._trials)
-            drawn = self._sampler.next(number) if number < self._search.max_trials else None
-            if drawn is None:
-                self._more = False
+    def signal_all(self, number: int) -> None:
+        self.stopped = True
+        for trial in self._running:
+            trial.handle.signal_all(number)
+
+    def poll(self) -> int | None:
+        for trial in self._running:
+            code = trial.handle.poll()
+            if code is not None:
+                self._ended(trial, code)
+        self._end_overdue()
+        if not self.stopped:
+            self._end_early()
+            self._start_more()
+        if self.code is None and not self._running:
+            self.code = self._conclude()
+        return self.code
+
+    def _start_more(self) -> None:
+        most = min(self.sweep.at_once, self.step.jobs)
+        while not self.exhausted and len(self._running) < most:
+            number = len(self.trials)
+            values = self.sampler.ask(number) if number < self.sweep.trials else None
+            if values is None:
+                self.exhausted = True
                 return
-            self._start(number, drawn)
+            self.trials.append(self._start(number, values))
 
-    def _running(self) -> list[_Trial]:
-        return [trial for trial in self._trials if trial.status == "running"]
+    def _start(self, number: int, values: Mapping[str, str]) -> Trial:
+        step = self.step
+        node = with_values(step.node, values)
+        attempt = Attempt(step.attempt.path / "trials" / f"trial_{number}")
+        attempt.prepare(steps.snapshot(node, step.files), list(node.outputs.values()))
+        variables = self.tracker.child(node.name, f"{node.name}.trial_{number}")
+        shell = Attempt(step.shell_attempt.path / "trials" / f"trial_{number}")
+        spec = ProcessSpec(
+            command=steps.command_line(node, step.shell, shell),
+            folder=attempt.working_folder,
+            environment=steps.environment(node, step.run, variables, step.programs),
+            log=attempt.log,
+            read_only=steps.read_only(step),
+            imports=step.imports(node),
+            own_variables=bool(steps.own_variables(node)),
+        )
+        timeout = self.sweep.trial_timeout_s
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        return Trial(number, values, attempt, variables["MLFLOW_RUN_ID"], step.executor.start(spec), deadline)
 
-    def _start(self, number: int, parameters: dict[str, str]) -> None:
-        step, name = self._step, f"trial_{number}"
-        node = _with(step.node, parameters)
-        attempt = Attempt(step.attempt.path / "trials" / name)
-        shell = Attempt(step.shell_attempt.path / "trials" / name)
-        run = self._store.begin_trial(node.name, name, parameters)
-        limit = self._search.trial_timeout_s
-        trial = _Trial(number, attempt, parameters, run, None, time.monotonic() + limit if limit else None)
-        self._trials.append(trial)
-        self._tell(f"{name} starts: {_listed(parameters)}")
-        try:
-            attempt.prepare(steps.snapshot(node, step.files), list(node.outputs.values()))
-            trial.handle = step.executor.start(
-                ProcessSpec(
-                    command=steps.command_line(node, step.shell, shell),
-                    folder=attempt.working_folder,
-                    environment=self._environment(node, parameters, run, shell),
-                    log=attempt.log,
-                    imports=step.imports(node),
-                    own_variables=bool(steps.own_variables(node)),
-                )
-            )
-        except OSError as error:
-            self._close(trial, "failed", f"could not be started: {error}")
-
-    def _environment(
-        self, node: GraphNode, parameters: Mapping[str, str], run: TrackedRun, shell: Attempt
-    ) -> dict[str, str]:
-        """What a step gets, and inputs, outputs and parameters as AZUREML_SWEEP_<name>."""
-        found = {name: input_text(name, value, self._step.run, shell) for name, value in node.inputs.items()}
-        found |= {name: str(shell.output(port)) for name, port in node.outputs.items()}
-        found |= parameters
-        named = {f"AZUREML_SWEEP_{name}": text for name, text in found.items() if text is not None}
-        return {**named, **steps.environment(node, self._step.run, run.variables, self._step.programs)}
-
-    def _ended(self, trial: _Trial, code: int) -> None:
-        trial.values = self._store.history(trial.run.run_id, self._search.metric)
-        if trial.stopped is not None:
-            self._close(trial, *trial.stopped)
+    def _ended(self, trial: Trial, code: int) -> None:
+        """Note how a trial ended: one that has not logged the metric cannot be the best."""
+        history = self.tracker.history(trial.run_id, self.sweep.metric)
+        if trial.ending is not None:
+            trial.status, trial.reason = trial.ending
+        elif self.stopped:
+            trial.status, trial.reason = "canceled", "the sweep was ended"
         elif code != 0:
-            self._close(trial, "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
-        elif not trial.values:
-            self._close(trial, "failed", f"never logged a number as the primary metric '{self._search.metric}'")
+            told = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            trial.status, trial.reason = "failed", told
+        elif not history:
+            trial.status, trial.reason = "failed", f"it has not logged the metric '{self.sweep.metric}'"
         else:
-            self._close(trial, "completed", "")
-
-    def _close(self, trial: _Trial, status: str, reason: str) -> None:
-        trial.status, trial.reason = status, reason
-        self._store.end_trial(trial.run.run_id, status)
-        if not self._signalled:
-            self._sampler.tell(trial.number, trial.value if status == "completed" else None)
-        reached = f", {self._search.metric} {trial.value:.6g}" if trial.value is not None else ""
-        self._tell(f"{trial.name} {status}{reached}{': ' + reason if reason else ''}")
-        self._write()
-
-    def _end_early(self) -> None:
-        policy, now = self._search.policy, time.monotonic()
-        if policy is None or now < self._look_at:
-            return
-        self._look_at = now + LOOK_EVERY_S
-        for trial in self._running():
-            trial.values = self._store.history(trial.run.run_id, self._search.metric)
-        for trial in self._running():
-            interval = due_interval(policy, len(trial.values), trial.seen)
-            if interval is None or trial.stopped is not None:
-                continue
-            trial.seen = interval
-            others = [
-                Course(other.values, other.status != "running")
-                for other in self._trials
-                if other is not trial and other.status != "failed"
-            ]
-            if ends(policy, Course(trial.values), others, interval, maximize=self._search.maximize):
-                self._stop(trial, "canceled", f"ended early by {policy.kind} at interval {interval}")
+            trial.status, trial.metric = "completed", history[-1]
+        self.tracker.end_child(trial.run_id, trial.status)
+        sign = 1.0 if self.sweep.maximize else -1.0
+        self.sampler.tell(trial.number, sign * trial.metric if trial.metric is not None else None)
+        self._note(told_trial(trial, self.sweep.metric))
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
-        for trial in self._running():
-            if trial.stopped is None and trial.deadline is not None and now >= trial.deadline:
-                limit = self._search.trial_timeout_s
-                self._stop(trial, "canceled", f"not done after {limit:g} s (limits: trial_timeout)")
-            if trial.handle is not None and trial.kill_at is not None and now >= trial.kill_at:
-                trial.handle.signal_all(signal.SIGKILL)
+        for trial in self._running:
+            if trial.deadline is not None and now >= trial.deadline:
+                trial.end("failed", f"not done after {self.sweep.trial_timeout_s:g} s (limits: trial_timeout)")
+            if trial.kill_at is not None and now >= trial.kill_at:
                 trial.kill_at = None
+                trial.handle.signal_all(signal.SIGKILL)
 
-    def _stop(self, trial: _Trial, status: str, reason: str) -> None:
-        trial.stopped, trial.deadline = (status, reason), None
-        trial.kill_at = time.monotonic() + self._step.grace_s
-        if trial.handle is not None:
-            trial.handle.signal_all(signal.SIGTERM)
-
-    def _best(self) -> _Trial | None:
-        sign = 1 if self._search.maximize else -1
-        done = [
-            (sign * trial.values[-1], -trial.number, trial) for trial in self._trials if trial.status == "completed"
-        ]
-        return max(done)[2] if done else None
+    def _end_early(self) -> None:
+        policy = self.sweep.early_termination
+        if policy is None or time.monotonic() < self.looked + LOOK_EVERY_S:
+            return
+        self.looked = time.monotonic()
+        histories = {
+            trial.number: History(self.tracker.history(trial.run_id, self.sweep.metric), trial.status != "running")
+            for trial in self.trials
+        }
+        for trial in self._running:
+            own = histories[trial.number]
+            others = [history for number, history in histories.items() if number != trial.number]
+            reason = verdict(policy, own, others, maximize=self.sweep.maximize, since=trial.seen)
+            trial.seen = len(own.values)
+            if reason is not None:
+                trial.end("canceled", f"ended early by {reason}")
 
     def _conclude(self) -> int:
-        self._write()
-        best = self._best()
-        self._tell(_table(self._trials, self._search.metric, best))
-        if self._signalled:
-            return -self._signalled
+        """Choose the best trial, whose outputs become the node's; the exit code."""
+        summary: dict[str, Any] = {"metric": self.sweep.metric, "goal": self._goal, "best": None}
+        sign = 1.0 if self.sweep.maximize else -1.0
+        measured = [(sign * trial.metric, -trial.number) for trial in self.trials if trial.metric is not None]
+        best = self.trials[-max(measured)[1]] if measured and not self.stopped else None
+        if best is not None and best.metric is not None:
+            shutil.rmtree(self.step.attempt.outputs)
+            best.attempt.outputs.rename(self.step.attempt.outputs)
+            self.tracker.best(self.step.node.name, best.run_id, best.values, (self.sweep.metric, best.metric))
+            summary["best"] = best.name
+            self._note(f"\nthe best: {told_trial(best, self.sweep.metric)}")
+        elif not self.stopped:
+            self._note(f"\nno trial completed with the metric '{self.sweep.metric}'\n")
+        summary["trials"] = [trial.to_json() for trial in self.trials]
+        text = json.dumps(summary, indent=2) + "\n"
+        (self.step.attempt.path / "trials.json").write_text(text, encoding="utf-8")
         if best is None:
-            reasons = dict.fromkeys(trial.reason for trial in self._trials)
-            self.reason = f"none of its {len(self._trials)} trials completed: {'; '.join(reasons)}"
-            self._tell(self.reason)
-            return 1
-        self._store.note_best(self._step.node.name, best.run.run_id, best.parameters)
-        try:
-            shutil.rmtree(self._step.attempt.outputs)
-            best.attempt.outputs.rename(self._step.attempt.outputs)
-        except OSError as error:
-            self.reason = f"the outputs of {best.name} could not be taken over: {error}"
-            return 1
-        return 0
+            self.step.reporter.told(f"'{self.step.node.name}': {_why_none(self.trials, self.sweep.metric)}")
+        return 0 if best is not None else 1
 
-    def _write(self) -> None:
-        best = self._best()
-        told = {
-            "objective": {
-                "primary_metric": self._search.metric,
-                "goal": "maximize" if self._search.maximize else "minimize",
-            },
-            "best_trial": best.name if best else None,
-            "best_child_run_id": best.run.run_id if best else None,
-            "trials": [trial.to_json() for trial in self._trials],
-        }
-        write_atomically(self._step.attempt.path / "trials.json", json.dumps(told, indent=2) + "\n")
-
-    def _tell(self, text: str) -> None:
-        self._log.write(text + "\n")
-        self._log.flush()
+    def _note(self, text: str) -> None:
+        with self.step.attempt.log.open("a", encoding="utf-8") as log:
+            log.write(text)
 
 
-def _with(node: GraphNode, parameters: Mapping[str, str]) -> GraphNode:
-    """The node with the parameters as the values of its inputs."""
-    drawn = {name: Literal(text, "string", node.job.place) for name, text in parameters.items()}
+def with_values(node: GraphNode, values: Mapping[str, str]) -> GraphNode:
+    """The trial: the node with the values of its search space as inputs."""
+    place = node.job.place
+    drawn = {name: Value(text, "any", place) for name, text in values.items()}
     return replace(node, inputs={**node.inputs, **drawn})
 
 
-def _listed(parameters: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+def told_trial(trial: Trial, metric: str) -> str:
+    """One line about a trial that has ended."""
+    values = ", ".join(f"{name}={text}" for name, text in trial.values.items())
+    outcome = f"{metric}={trial.metric:g}" if trial.metric is not None else trial.reason
+    return f"{trial.name}  {trial.status}  {outcome}  {values}\n"
 
 
-def _table(trials: list[_Trial], metric: str, best: _Trial | None) -> str:
-    rows = [("trial", "parameters", metric, "status")]
-    for trial in trials:
-        value = "" if trial.value is None else f"{trial.value:.6g}"
-        status = trial.status + (" (best)" if trial is best else "") + (f": {trial.reason}" if trial.reason else "")
-        rows.append((trial.name, _listed(trial.parameters), value, status))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join("  ".join([*(row[n].ljust(widths[n]) for n in range(3)), row[3]]) for row in rows)
+def _why_none(trials: list[Trial], metric: str) -> str:
+    reasons = dict.fromkeys(trial.reason for trial in trials if trial.status == "failed")
+    return f"none of its {len(trials)} trials completed with the metric '{metric}': {'; '.join(reasons) or 'canceled'}"

@@ -65,7 +65,10 @@ class InputValue:
 
 @dataclass(frozen=True, slots=True)
 class OutputValue:
-    """What a job says of an output: a binding to the pipeline's output, or settings of its own."""
+    """What a job says of an output: a binding to the pipeline's output, or settings of its own.
+
+    `asset` and `asset_version` are what it is registered by.
+    """
 
     name: str
     template: Template | None
@@ -73,6 +76,8 @@ class OutputValue:
     mode: str | None
     path: str | None
     place: Place
+    asset: str | None = None
+    asset_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,10 @@ class PipelineComponent:
 
 @dataclass(frozen=True, slots=True)
 class PipelineJob:
-    """A pipeline job, or a single job made into a pipeline of one node."""
+    """A pipeline job, or a single job made into a pipeline of one node.
+
+    `component` is the pipeline component whose graph a job without `jobs` has.
+    """
 
     name: str
     experiment_name: str | None
@@ -176,6 +184,7 @@ class PipelineJob:
     source: Mapping
     folder: Path
     place: Place
+    component: JobNode | None = None
 
 
 Component = CommandComponent | PipelineComponent | OtherComponent

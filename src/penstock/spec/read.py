@@ -62,6 +62,7 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
         source=root,
         folder=folder,
         place=root.key_place("jobs"),
+        component=_node(name, root, folder, root.place) if "component" in root.entries else None,
     )
 
 
@@ -270,7 +271,14 @@ def _output_values(values: Mapping | None) -> dict[str, OutputValue]:
         if isinstance(node, Mapping):
             bound = node.get("path")
             found[name] = OutputValue(
-                name, _template(bound), node.text("type"), node.text("mode"), node.text("path"), place
+                name=name,
+                template=_template(bound),
+                type=node.text("type"),
+                mode=node.text("mode"),
+                path=node.text("path"),
+                place=place,
+                asset=node.text("name"),
+                asset_version=node.text("version"),
             )
         else:
             found[name] = OutputValue(name, _template(node), None, None, None, place)

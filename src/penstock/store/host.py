@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from penstock.plan.requirements import Requirements
@@ -27,15 +27,20 @@ def installed() -> dict[str, str]:
     They are read off the names of their metadata folders ("Recording installed projects", Python Packaging User
     Guide); `importlib.metadata` would open each of them.
     """
+    return distributions(sys.path)
+
+
+def distributions(folders: Iterable[str]) -> dict[str, str]:
+    """The versions of the distributions in these folders, by name."""
     found: dict[str, str] = {}
-    for folder in _metadata_folders():
+    for folder in _metadata_folders(folders):
         name, _, version = folder.rpartition(".")[0].partition("-")
         found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version.partition("-")[0])
     return found
 
 
-def _metadata_folders() -> Iterator[str]:
-    for folder in sys.path:
+def _metadata_folders(folders: Iterable[str]) -> Iterator[str]:
+    for folder in folders:
         try:
             with os.scandir(folder or ".") as entries:
                 yield from (entry.name for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
@@ -43,8 +48,8 @@ def _metadata_folders() -> Iterator[str]:
             continue
 
 
-def differences(wanted: Requirements) -> list[str]:
-    """How this interpreter differs from what an environment says, in words; requirements of no name are left out."""
+def differences(wanted: Requirements, packages: Mapping[str, str]) -> list[str]:
+    """How this interpreter, with these packages, differs from what an environment says; not what has no name."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     found = []
@@ -58,7 +63,7 @@ def differences(wanted: Requirements) -> list[str]:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        here = installed().get(re.sub(r"[-_.]+", "-", requirement.name).lower())
+        here = packages.get(re.sub(r"[-_.]+", "-", requirement.name).lower())
         if here is None:
             found.append(f"{line} (here none)")
         elif not requirement.specifier.contains(here, prereleases=True):

@@ -49,7 +49,10 @@ def settle(folder: RunFolder) -> dict[str, Any]:
 
     The nodes that had ended keep their results; those that ran then were canceled. Raises OSError.
     """
-    summary: dict[str, Any] = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    try:
+        summary: dict[str, Any] = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:  # it was killed before it had written any
+        summary = {"run": folder.name, "status": "running", "duration_s": 0.0, "outputs": {}, "nodes": []}
     if summary["status"] != "running":
         return summary
     nodes = []

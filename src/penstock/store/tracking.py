@@ -9,7 +9,6 @@ the tables `experiments`, `runs` and `tags`, written here as MLflow's SqlAlchemy
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shutil
 import sqlite3
@@ -32,7 +31,8 @@ _MAKE = (
     "SqlAlchemyStore('sqlite:///' + sys.argv[1], sys.argv[2])\n"
 )
 _BUSY_S = 60
-_TRIAL = "penstock.trial"
+_INFINITE = 1.7976931348623157e308  # what MLflow writes for infinity
+_LONGEST_PARAMETER = 6000
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "canceled": "KILLED"}
 
 
@@ -45,18 +45,21 @@ class TrackedRun:
 
 
 class Tracking:
-    """The runs of one pipeline run in the workspace's store."""
+    """The runs of one pipeline run in the workspace's store: one for it and one for each of its nodes.
 
-    def __init__(self, workspace: Workspace, experiment: str, run: str) -> None:
+    They are there once `begin` has been called. Their ids are known before, so that another process can close them.
+    """
+
+    def __init__(self, workspace: Workspace, experiment: str, run: str, nodes: Iterable[str]) -> None:
         self._workspace = workspace
         self._experiment = experiment
         self._run = run
         self._parent = uuid.uuid4().hex
-        self._runs: dict[str, str] = {}
+        self._runs = {node: uuid.uuid4().hex for node in nodes}
         self._experiment_id = 0
 
-    def begin(self, nodes: Iterable[str]) -> dict[str, TrackedRun]:
-        """Make a run for the pipeline and one for each node below it, in one transaction.
+    def begin(self) -> dict[str, TrackedRun]:
+        """Make the runs, in one transaction.
 
         Raises RunError if the store cannot be made or written.
         """
@@ -66,20 +69,20 @@ class Tracking:
                 db.execute("BEGIN IMMEDIATE")
                 self._experiment_id, artifacts = self._find_experiment(db)
                 self._insert(db, self._parent, self._run, artifacts, {})
-                for node in nodes:
-                    self._runs[node] = uuid.uuid4().hex
+                for node, run_id in self._runs.items():
                     tags = {"mlflow.parentRunId": self._parent, "mlflow.rootRunId": self._parent, "penstock.node": node}
-                    self._insert(db, self._runs[node], node, artifacts, tags)
+                    self._insert(db, run_id, node, artifacts, tags)
         except sqlite3.Error as error:
             raise RunError(f"the MLflow store {self._workspace.tracking_db} cannot be written: {error}") from None
         return {node: TrackedRun(run_id, self._variables(run_id)) for node, run_id in self._runs.items()}
 
     def end(self, status: str, nodes: Mapping[str, str]) -> None:
         """Close the runs with the statuses that the nodes ended with; those of nodes that never started are removed."""
+        if not self._workspace.tracking_db.exists():
+            return  # it has not been begun
         now = int(time.time() * 1000)
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
-            self._close_trials(db, now)
             for node, run_id in self._runs.items():
                 ended = _STATUS.get(nodes.get(node, ""))
                 if ended is None:
@@ -88,61 +91,52 @@ class Tracking:
                 else:
                     _close(db, run_id, ended, now)
             _close(db, self._parent, _STATUS.get(status, "FAILED"), now)
+            # those below a node's, if it was not there any more to close them
+            mine = "SELECT run_uuid FROM tags WHERE key = 'penstock.run' AND value = ?"
+            db.execute(
+                "UPDATE runs SET status = 'KILLED', end_time = ?"  # noqa: S608 - `mine` is above
+                f" WHERE status IN ('RUNNING', 'SCHEDULED') AND run_uuid IN ({mine})",
+                (now, self._run),
+            )
 
-    def begin_trial(self, node: str, name: str, parameters: Mapping[str, str]) -> TrackedRun:
-        """Make a run below the node's, with the parameters as Azure notes them: in a tag."""
-        run_id, parent = uuid.uuid4().hex, self._runs[node]
-        tags = {
-            "mlflow.parentRunId": parent,
-            "mlflow.rootRunId": self._parent,
-            _TRIAL: name,
-            "hyperparameters": json.dumps(dict(parameters)),
-        }
+    def child(self, node: str, name: str) -> dict[str, str]:
+        """Make a run below a node's; returns its variables."""
+        run_id = uuid.uuid4().hex
+        tags = {"mlflow.parentRunId": self._runs[node], "mlflow.rootRunId": self._parent, "penstock.node": name}
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
-            self._insert(db, run_id, f"{node}.{name}", self._find_experiment(db)[1], tags)
-        return TrackedRun(run_id, self._variables(run_id))
+            _, artifacts = self._find_experiment(db)
+            self._insert(db, run_id, name, artifacts, tags)
+        return self._variables(run_id)
 
-    def end_trial(self, run_id: str, status: str) -> None:
-        """Close the run of a trial that has ended."""
+    def end_child(self, run_id: str, status: str) -> None:
+        """Close a run below a node's."""
         with closing(self._connect()) as db, db:
-            _close(db, run_id, _STATUS[status], int(time.time() * 1000))
+            _close(db, run_id, _STATUS.get(status, "FAILED"), int(time.time() * 1000))
 
     def history(self, run_id: str, metric: str) -> list[float]:
-        """The numbers that a run has logged as the metric, in order."""
-        query = (
-            "SELECT value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan ORDER BY step, timestamp, rowid"
-        )
+        """The values of a metric in the order in which they were logged, without NaN and infinities."""
+        query = "SELECT value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan ORDER BY timestamp, step"
         with closing(self._connect()) as db:
-            return [value for (value,) in db.execute(query, (run_id, metric))]
+            values = [value for (value,) in db.execute(query, (run_id, metric))]
+        return [value for value in values if abs(value) < _INFINITE]
 
-    def note_best(self, node: str, run_id: str, parameters: Mapping[str, str]) -> None:
-        """Give a sweep's run what its best trial has: the metrics, the parameters, and a tag with the trial's run."""
-        own = self._runs[node]
+    def best(self, node: str, run_id: str, values: Mapping[str, str], metric: tuple[str, float]) -> None:
+        """Note in a node's run which of those below it is the best, its parameters and its metric."""
+        own, now = self._runs[node], int(time.time() * 1000)
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
-            for table, columns in (
-                ("metrics", "key, value, timestamp, step, is_nan"),
-                ("latest_metrics", "key, value, timestamp, step, is_nan"),
-            ):
+            db.execute("INSERT INTO tags (key, value, run_uuid) VALUES ('best_child_run_id', ?, ?)", (run_id, own))
+            db.executemany(
+                "INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+                [(name, text[:_LONGEST_PARAMETER], own) for name, text in values.items()],
+            )
+            for table in ("metrics", "latest_metrics"):
                 db.execute(
-                    f"INSERT OR REPLACE INTO {table} ({columns}, run_uuid)"  # noqa: S608 - names of ours
-                    f" SELECT {columns}, ? FROM latest_metrics WHERE run_uuid = ?",
-                    (own, run_id),
+                    f"INSERT OR REPLACE INTO {table} (key, value, timestamp, run_uuid, step, is_nan)"  # noqa: S608
+                    " VALUES (?, ?, ?, ?, 0, 0)",
+                    (*metric, now, own),
                 )
-            rows = [(name, value, own) for name, value in parameters.items()]
-            db.executemany("INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)", rows)
-            tag = ("best_child_run_id", run_id, own)
-            db.execute("INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", tag)
-
-    def _close_trials(self, db: sqlite3.Connection, now: int) -> None:
-        """Close the runs of trials that nobody saw end."""
-        db.executemany(
-            "UPDATE runs SET status = 'KILLED', end_time = ? WHERE status IN ('SCHEDULED', 'RUNNING') AND run_uuid IN"
-            " (SELECT p.run_uuid FROM tags p JOIN tags t ON p.run_uuid = t.run_uuid AND t.key = ?"
-            " WHERE p.key = 'mlflow.parentRunId' AND p.value = ?)",
-            [(now, _TRIAL, run_id) for run_id in self._runs.values()],
-        )
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """The last value of each metric that each node logged."""

@@ -56,6 +56,11 @@ class Venvs:
                 self._make(folder, wanted)
         return Venv(folder, (folder / "lock.txt").read_text(encoding="utf-8"))
 
+    def made(self, wanted: Requirements) -> Venv | None:
+        """The environment, if it is there."""
+        lock = self._root / _name(wanted) / "lock.txt"
+        return Venv(lock.parent, lock.read_text(encoding="utf-8")) if lock.exists() else None
+
     def _make(self, folder: Path, wanted: Requirements) -> None:
         self._told(f"making the environment of {wanted.folder} ({len(wanted.lines)} requirements), once")
         python = wanted.python or f"{sys.version_info.major}.{sys.version_info.minor}"

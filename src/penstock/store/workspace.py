@@ -1,11 +1,14 @@
 """`.penstock/`, the workspace folder.
 
 runs/<run>/run.json                      the summary, rewritten atomically as nodes end
+runs/<run>/fidelity.json                 what Azure would do differently
 runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
 runs/<run>/nodes/<node>/outputs/<port>   what it wrote; there by rename after exit 0, so never half-written
 cache/                                   see `penstock.store.cache`
+assets/<type>/<name>/<version>/          see `penstock.store.assets`
+datastores/<name>/                       what azureml://datastores/<name>/paths/... resolves to
 mlflow.db  mlartifacts/                  tracking and model registry
 """
 
@@ -18,7 +21,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +29,7 @@ from typing import Any
 
 from penstock.errors import RunError
 from penstock.spec.files import SnapshotFile
-from penstock.spec.model import OutputPort
+from penstock.spec.model import LITERAL_TYPES, OutputPort
 from penstock.store.project import FOLDER, project_root
 
 
@@ -52,6 +55,15 @@ class Workspace:
     def artifacts(self) -> Path:
         return self.root / "mlartifacts"
 
+    @property
+    def datastores(self) -> Path:
+        return self.root / "datastores"
+
+    def prepare(self) -> None:
+        """Make the folder itself. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(self.root)
+
     def new_run(self, job: str) -> RunFolder:
         """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -67,6 +79,7 @@ class Workspace:
         return RunFolder(folder)
 
 
+ARTIFACT_FOLDERS = ("outputs", "logs")
 RUN_SUFFIX = r"\d{8}-\d{6}-[0-9a-f]{6}"
 
 
@@ -105,6 +118,11 @@ class RunFolder:
         for name in nodes:
             if not self.node(name).outputs.is_dir():
                 raise RunError(f"'{name}' has no outputs in the run {self.name}; name another run")
+
+    def write_notes(self, notes: list[str]) -> None:
+        """Keep what the run has told at its start: what Azure would do differently."""
+        text = json.dumps({"notes": notes}, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "fidelity.json", text)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
@@ -187,7 +205,7 @@ class Attempt:
         return self.path / "outputs"
 
     def output(self, port: OutputPort) -> Path:
-        """Where the step writes: a folder, or for uri_file the path of a file in a folder that exists."""
+        """Where the step writes: a folder, or for uri_file and values the path of a file in a folder that exists."""
         return self.outputs / port.name
 
     def prepare(self, snapshot: list[SnapshotFile], outputs: list[OutputPort]) -> None:
@@ -199,9 +217,22 @@ class Attempt:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, target)
             shutil.copymode(file.path, target)
+        for name in ARTIFACT_FOLDERS:
+            with suppress(FileExistsError):  # the snapshot has one, or a file of that name
+                (self.working_folder / name).mkdir()
         for port in outputs:
-            if port.type != "uri_file":
+            if port.type not in ("uri_file", *LITERAL_TYPES):
                 self.output(port).mkdir()
+
+    def hand_on_artifacts(self, port: OutputPort) -> None:
+        """Give what the step left in ./outputs and ./logs to an output, unless the step has written to that itself."""
+        target = self.output(port)
+        if not _is_nothing(target):
+            return
+        for name in ARTIFACT_FOLDERS:
+            source = self.working_folder / name
+            if not _is_nothing(source):
+                shutil.copytree(source, target / name)
 
     def unwritten(self, outputs: list[OutputPort]) -> list[str]:
         """The outputs that hold nothing: a file that is not there, or a folder that is missing or empty."""

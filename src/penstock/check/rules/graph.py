@@ -17,12 +17,17 @@ from penstock.spec.model import JobNode
 from penstock.spec.read import COMMAND_TYPES
 from penstock.spec.source import Mapping, Node, Scalar
 
+_CONTROL = (
+    "A body is ${{parent.jobs.NODE}}, a condition a boolean or ${{parent.jobs.NODE.outputs.PORT}}, "
+    "items a list of objects with the inputs of the body."
+)
 _WHAT = {"input": "pipeline input", "job": "job", "output": "output"}
 
 
 def _unresolved(subject: Subject) -> Iterator[Unresolved]:
     for node in subject.nodes():
         yield from (value for value in node.inputs.values() if isinstance(value, Unresolved))
+    yield from subject.graph.bad_controls if subject.graph else ()
     yield from unresolved(subject)
 
 
@@ -70,6 +75,11 @@ def malformed_expression(subject: Subject) -> Iterator[Told]:
         if value.what == "syntax":
             fix = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.NODE.outputs.PORT}}."
             yield Told(f"{value.expression} cannot stand in an input of a node.", value.place, fix)
+        elif value.what == "control":
+            yield Told(f"'{value.expression}' says nothing here.", value.place, _CONTROL)
+        elif value.what == "items":
+            message = f"{value.expression} is the output of a node; which items there are must be known before the run."
+            yield Told(message, value.place, "Give the items as a list, or as an input of the pipeline.")
         elif value.what == "mixed":
             message = f"{value.expression} is data; inside a longer string only plain values can stand."
             yield Told(message, value.place, "Give the data to an input of its own.")
@@ -91,7 +101,7 @@ def _jobs(subject: Subject) -> Iterator[JobNode]:
 
 @rule("PS104", "A pipeline without jobs")
 def no_jobs(subject: Subject) -> Iterator[Told]:
-    if subject.graph and not subject.graph.job.jobs:
+    if subject.graph and not subject.graph.job.jobs and subject.graph.job.component is None:
         yield Told("the pipeline has no jobs.", subject.graph.job.place, "Add them below jobs:.")
 
 
@@ -135,6 +145,14 @@ def broken_node(subject: Subject) -> Iterator[Told]:
             yield Told(broken.message, broken.place)
 
 
+@rule("PS114", "A control node, which is a private preview", azure_only=True)
+def preview(subject: Subject) -> Iterator[Told]:
+    for job in subject.graph.previews if subject.graph else ():
+        message = f"'{job.name}' is a {job.type} node, a private preview that Azure's client refuses by default."
+        fix = "Set AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED=true where you submit it, if your workspace has the preview."
+        yield Told(message, job.source.key_place("type"), fix)
+
+
 _NEED_COMPUTE = (*COMMAND_TYPES, "sweep", "parallel", "data_transfer", "import")
 
 
@@ -157,7 +175,7 @@ def _has_compute(job: Mapping) -> bool:
 @rule("PS109", "A pipeline input that no node takes", "warning")
 def unused_input(subject: Subject) -> Iterator[Told]:
     graph = subject.graph
-    if graph is None or subject.kind.type != "pipeline":
+    if graph is None or subject.kind.type != "pipeline" or graph.job.component is not None:
         return
     text = "\n".join(_texts(graph.job.source))
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})

@@ -78,9 +78,11 @@ def _as_in_a_job(problem: Problem, subject: Subject) -> Problem:
 
 
 def _odd_node_types(subject: Subject) -> set[Place]:
-    """Where node types stand that PS106 tells of."""
-    broken = subject.graph.broken if subject.graph else ()
-    sources = [node.job.source for node in broken if node.what in ("type", "preview")]
+    """Where node types stand that PS106 and PS114 tell of."""
+    if subject.graph is None:
+        return set()
+    sources = [node.job.source for node in subject.graph.broken if node.what == "type"]
+    sources += [job.source for job in subject.graph.previews]
     return {source.entries["type"].value.place for source in sources if "type" in source.entries}
 
 
