@@ -49,10 +49,10 @@ def catalog_of(job: Path, workspace: Path | None, maps: tuple[str, ...] = ()) ->
 def load_plan(
     file: Path, overrides: tuple[str, ...], disk: Disk, catalog: Catalog | None = None
 ) -> tuple[Plan, tuple[Finding, ...]]:
-    """Read, resolve, check and plan a job YAML; the findings returned are warnings. `catalog` knows what
-    names lead to; by default that of the file's project.
+    """Read, resolve, check and plan a job YAML; the findings returned are warnings.
 
-    Raises DefinitionError if the file cannot be read or has errors.
+    `catalog` knows what names lead to; by default it is that of the file's project. Raises DefinitionError if the file
+    cannot be read or has errors.
     """
     catalog = catalog or catalog_of(file, None)
     try:
