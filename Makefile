@@ -2,10 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .tools/bin/uv
 BIN := .venv/bin
+PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz lint types check bench sarif setup-spark test-spark docs schema lock format clean
+.PHONY: help run test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,8 +41,13 @@ setup-spark: .venv-spark/.spark  ## add Apache Spark for spark nodes: pyspark in
 test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
 	$(BIN)/python -m pytest -m spark $(ARGS)
 
-bench: .venv/.dev  ## print how long things take, with their bounds
+bench: .venv/.dev  ## print how long things take, with their bounds, and keep it in docs/benchmarks.md
+	@$(COMPILED)
 	$(BIN)/python tests/bench/bench.py
+
+bench-peers: .venv/.dev $(PEERS:%=.tools/peers/%/.peer)  ## the same for kfp, snakemake, dvc and GNU make beside penstock
+	@$(COMPILED)
+	$(BIN)/python tests/bench/peers.py
 
 sarif: .venv/.run  ## Microsoft's own validator over a report of many findings (needs npm)
 	npm install --silent --no-audit --no-fund --prefix .tools/sarif @microsoft/sarif-multitool-linux@5.7.0
@@ -51,9 +57,10 @@ sarif: .venv/.run  ## Microsoft's own validator over a report of many findings (
 	@cat .tools/sarif/said && grep -q "completed successfully" .tools/sarif/said && ! grep ": error " .tools/sarif/said
 MULTITOOL := .tools/sarif/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool
 
-docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md)
+docs: .venv/.dev  ## write the pages that are made from the code (docs/rules.md, docs/features.md)
 	@mkdir -p docs
 	$(BIN)/python -m penstock.check.table > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+	$(BIN)/python -m penstock.plan.features > docs/features.md.new && mv docs/features.md.new docs/features.md
 
 schema: .venv/.dev  ## take from azure-ai-ml what its client accepts (src/penstock/check/azure_ml.json)
 	$(BIN)/python tests/support/azure_schema.py
@@ -63,6 +70,7 @@ lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
 	$(UV) pip compile $(LOCK) requirements-spark.in -o requirements-spark.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	for peer in $(PEERS); do $(UV) pip compile $(LOCK) tests/bench/peers/$$peer.in -o tests/bench/peers/$$peer.txt || exit 1; done
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 clean:  ## remove what these targets made (not .penstock, the workspace)
@@ -73,12 +81,14 @@ $(UV): requirements-uv.txt
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $@
 
+COMPILED := $(BIN)/python -m compileall -q src components/_shared
+
 # Byte-compiled at install time, so that the first run is as fast as the second.
 .venv/.run: requirements.txt pyproject.toml | $(UV)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q src components/_shared
+	@$(COMPILED)
 	@touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.run
@@ -90,6 +100,12 @@ $(UV): requirements-uv.txt
 	@command -v "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" >/dev/null || $(MAKE) --no-print-directory .java
 	@test -x .venv-spark/bin/python || $(UV) venv --quiet --python $(BIN)/python .venv-spark
 	$(UV) pip install --quiet --python .venv-spark/bin/python --compile-bytecode --require-hashes -r requirements-spark.txt
+	@touch $@
+
+# Each peer of `make bench-peers` has an environment of its own: what they need contradicts each other.
+.tools/peers/%/.peer: tests/bench/peers/%.txt | $(UV)
+	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes -r $<
 	@touch $@
 
 .java:

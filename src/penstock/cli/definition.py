@@ -17,6 +17,7 @@ from penstock.graph.model import Graph
 from penstock.plan import Plan, make_plan
 from penstock.plan.located import Locator
 from penstock.plan.refusals import refusals, without_spark
+from penstock.plan.tables import bad_tables
 from penstock.spec.finding import Finding
 from penstock.spec.kind import Kind
 from penstock.spec.override import apply
@@ -74,6 +75,7 @@ def load_plan(
         locator = Locator(catalog, graph)
         graph, notes = locator.located(), locator.notes
         findings = once([*findings, *refusals(graph), *locator.findings, *_without_spark(graph)])
+        findings = (*findings, *bad_tables(graph, disk))
     if graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return replace(make_plan(graph), notes=tuple(notes)), findings

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
@@ -14,8 +15,10 @@ from penstock.plan.requirements import Requirements, requirements_of
 from penstock.spec.files import Files
 from penstock.store.host import differences, host_interpreter, installed
 from penstock.store.spark import Spark, local_spark
-from penstock.store.venvs import Venv, Venvs
 from penstock.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from penstock.store.venvs import Venv
 
 _MOST = 8
 
@@ -78,6 +81,8 @@ def in_virtual_environments(
     plan: Plan, files: Files, workspace: Workspace, told: Callable[[str], None]
 ) -> Interpreters:
     """Each node in an environment made of its conda file; those without one by this interpreter, which is told."""
+    from penstock.store.venvs import Venvs
+
     venvs, found = Venvs(workspace, told), {}
     wanted = _wanted(plan, files)
     for name, requirements in wanted.items():
@@ -92,6 +97,8 @@ def in_virtual_environments(
 
 def virtual_environments(plan: Plan, files: Files, workspace: Workspace) -> Interpreters:
     """The environments that a run would use, as far as they are there; makes none."""
+    from penstock.store.venvs import Venvs
+
     venvs = Venvs(workspace, lambda _: None)
     found = {name: venvs.made(requirements) for name, requirements in _wanted(plan, files).items()}
     made = {name: venv for name, venv in found.items() if venv is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,11 +12,13 @@ from penstock.cli.environments import in_virtual_environments, on_this_interpret
 from penstock.cli.progress import reporting
 from penstock.plan import Plan, only
 from penstock.plan.elsewhere import elsewhere
+from penstock.plan.parallel import parallel_elsewhere
 from penstock.plan.spark import spark_elsewhere
 from penstock.run.keeper import Keeper
 from penstock.run.orphans import adopting
 from penstock.run.outputs import Deliveries
 from penstock.run.process import LocalProcesses, find_bash
+from penstock.run.readonly import is_possible
 from penstock.run.result import RunResult
 from penstock.run.reuse import Reuse
 from penstock.run.runner import Context, Runner
@@ -57,7 +60,11 @@ def execute(
         plan = only(plan, options.only)
         source = find_run(workspace.runs, options.inputs_from, plan.graph.job.name)
         source.require_outputs(planned.name for planned in plan.nodes if planned.name != options.only)
+    unguarded = not is_possible()
     messages: list[str] = [*map(str, warnings), *plan.notes, *elsewhere(plan.graph)]
+    if unguarded:
+        messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
+    messages += parallel_elsewhere(plan.graph, os.cpu_count() or 1)
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
     else:
@@ -78,6 +85,7 @@ def execute(
         with reporting() as reporter:
             for message in messages:
                 reporter.told(message)
+            folder.write_notes(messages)
             delivered = Deliveries(plan.graph, folder, catalog, catalog.assets, reporter.told)
             context = Context(
                 folder=folder,

@@ -6,7 +6,6 @@ import difflib
 import importlib
 import os
 import sys
-import traceback
 
 import click
 
@@ -76,6 +75,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception:  # noqa: BLE001 - the last resort: a bug of ours, told as one
+        import traceback
+
         traceback.print_exc()
         click.echo("This is a bug in penstock. Please report it with the lines above.", err=True)
         code = 3

@@ -170,6 +170,10 @@ class Iteration:
     outputs: Mapping[str, NodeOutput]
 
 
+ARTIFACTS = ("artifacts", "default")
+"""Outputs that every job has without declaring them: what it leaves in ./outputs and ./logs."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphNode:
     """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
@@ -186,10 +190,14 @@ class GraphNode:
     guards: tuple[Guard, ...] = ()
     after: tuple[str, ...] = ()
     iterations: tuple[Iteration, ...] = ()
+    artifacts: tuple[OutputPort, ...] = ()
 
     @property
     def outputs(self) -> Mapping[str, OutputPort]:
-        return self.component.outputs
+        """The declared ones, and those of `ARTIFACTS` that somebody takes."""
+        if not self.artifacts:
+            return self.component.outputs
+        return {**self.component.outputs, **{port.name: port for port in self.artifacts}}
 
     def depends_on(self) -> tuple[str, ...]:
         """The names of the nodes whose outputs this one takes, each once."""

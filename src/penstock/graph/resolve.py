@@ -7,6 +7,7 @@ nodes may refer to nodes that stand further down in the file, or, wrongly, to ea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from penstock.graph.control import Around, read_control
 from penstock.graph.library import Library, NotFound
 from penstock.graph.literals import azure_text, coerce
 from penstock.graph.model import (
+    ARTIFACTS,
     Broken,
     Composite,
     Given,
@@ -44,6 +46,7 @@ from penstock.spec.model import (
     Component,
     InputPort,
     JobNode,
+    OutputPort,
     PipelineComponent,
     PipelineJob,
     Settings,
@@ -118,7 +121,7 @@ class _Resolver:
     def graph(self, job: PipelineJob, outputs: dict[str, NodeOutput], bad: tuple[Unresolved, ...]) -> Graph:
         return Graph(
             job=job,
-            nodes=self.nodes,
+            nodes=with_artifacts(self.nodes, outputs.values()),
             composites=tuple(self.composites),
             broken=tuple(self.broken),
             outputs=outputs,
@@ -246,6 +249,19 @@ class _Resolver:
         if port.default is not None:
             return coerce(port.default, port, port.default.place)
         return value if port.optional else Missing(child.job.place)
+
+
+def with_artifacts(nodes: dict[str, GraphNode], outputs: Iterable[NodeOutput]) -> dict[str, GraphNode]:
+    """The nodes, those with a port of `ARTIFACTS` whose artifacts somebody takes."""
+    values = [value for node in nodes.values() for value in node.inputs.values() if isinstance(value, NodeOutput)]
+    taken = {(value.node, value.port): value for value in (*values, *outputs) if value.port in ARTIFACTS}
+    found = dict(nodes)
+    for (name, port), value in taken.items():
+        node = found.get(name)
+        if node is not None and port not in node.component.outputs:
+            own = OutputPort(port, "uri_folder", value.place)
+            found[name] = replace(node, artifacts=(*node.artifacts, own))
+    return found
 
 
 def _odd_type(name: str, job: JobNode) -> Broken:

@@ -8,6 +8,7 @@ from pathlib import Path
 from penstock.graph.control import Body, body_name, output_type
 from penstock.graph.literals import azure_text, coerce
 from penstock.graph.model import (
+    ARTIFACTS,
     Data,
     Given,
     Invalid,
@@ -53,7 +54,18 @@ class Scope:
     outputs: dict[str, NodeOutput] = field(default_factory=dict)
 
 
-_BOUND_SETTINGS = ("compute", "resources", "distribution", "limits")
+_BOUND_SETTINGS = (
+    "compute",
+    "resources",
+    "distribution",
+    "limits",
+    "mini_batch_size",
+    "mini_batch_error_threshold",
+    "error_threshold",
+    "max_concurrency_per_instance",
+    "logging_level",
+    "retry_settings",
+)
 
 
 def settings_of(job: JobNode, scope: Scope) -> dict[str, str]:
@@ -170,7 +182,9 @@ def _source(scope: Scope, child: Child, job: str, port: str) -> NodeOutput | Non
     if child.inner is not None:
         return child.inner.outputs.get(port)
     declared = child.component.outputs.get(port)
-    return NodeOutput(scope.prefix + job, port, declared.type, declared.place) if declared is not None else None
+    if declared is None:
+        return NodeOutput(scope.prefix + job, port, "uri_folder", child.job.place) if port in ARTIFACTS else None
+    return NodeOutput(scope.prefix + job, port, declared.type, declared.place)
 
 
 def _output_of_loop(scope: Scope, job: JobNode, port: str, reference: Reference) -> NodeOutput | Unresolved:

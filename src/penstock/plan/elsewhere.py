@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from penstock.graph.coded import coded_of
 from penstock.graph.distribution import distribution_of, instance_count
 from penstock.graph.model import Graph, GraphNode
+from penstock.plan.features import TOLD
 from penstock.spec.read import COMMAND_TYPES
 from penstock.spec.source import Mapping, Scalar, scalar_text
 
@@ -24,10 +25,43 @@ def elsewhere(graph: Graph) -> Iterator[str]:
         if compute is not None:
             computes.setdefault(compute, []).append(node.name)
     yield from filter(None, map(_machines, graph.nodes.values()))
+    yield from _without_effect(graph)
     for name, nodes in environments.items():
         yield f"the environment {name} is Azure's; here {_listed(nodes)} in this interpreter"
     for name, nodes in computes.items():
         yield f"the compute {name} is Azure's; {_listed(nodes)} on this machine"
+
+
+def _without_effect(graph: Graph) -> Iterator[str]:
+    """The settings that Azure acts on and this machine does not, with who has them."""
+    found: dict[str, list[str]] = {}
+    job = graph.job
+    if job.source.mapping("jobs") is not None:
+        for key in _told_keys("job", job.source):
+            found.setdefault(key, []).append("the job")
+    for node in graph.nodes.values():
+        keys = [*_told_keys(node.job.type, node.job.source), *_told_keys(node.job.type, node.component.source)]
+        for key in dict.fromkeys(keys):
+            found.setdefault(key, []).append(f"'{node.name}'")
+    for key, owners in found.items():
+        shown = ", ".join(owners[:6]) + (", ..." if len(owners) > 6 else "")
+        yield f"{key} {_NOTES[key]}; it has no effect on this machine ({shown})"
+
+
+def _told_keys(kind: str, source: Mapping) -> Iterator[str]:
+    for key in TOLD:
+        owner, _, name = key.partition(".")
+        if owner in ("any", kind) and name in source.entries:
+            yield name
+        elif owner in ("resources", "settings") and (source.mapping(owner) or Mapping(source.place, {})).get(name):
+            yield f"{owner}.{name}"
+        elif owner == "input":
+            for entry in source.mapping("inputs") or ():
+                if isinstance(entry.value, Mapping) and name in entry.value.entries:
+                    yield name
+
+
+_NOTES = {name: note for key, note in TOLD.items() for name in (key, key.partition(".")[2])}
 
 
 def _machines(node: GraphNode) -> str | None:

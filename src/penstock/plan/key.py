@@ -32,6 +32,7 @@ from typing import Any, Protocol
 from penstock.graph.code import code_files
 from penstock.graph.coded import Coded, coded_of
 from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.plan.tables import outside
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Mapping as Object
@@ -122,8 +123,15 @@ class KeyMaker:
         if isinstance(value, NodeOutput):
             return _text([value.type, mode, self.produced(value)])
         if isinstance(value, Data):
-            return _text([value.type, value.mode, self.digests.of(value.path) if value.is_local else value.uri])
+            digest = self.digests.of(value.path) if value.is_local else value.uri
+            return _text([value.type, value.mode, digest, *self._beside(value)])
         return None
+
+    def _beside(self, value: Data) -> list[str]:
+        """What an MLTable file names that is not in its folder."""
+        if value.type != "mltable" or not value.is_local:
+            return []
+        return [self.digests.of(path) for path in outside(value.path, self.files)]
 
     def _output(self, node: GraphNode, name: str) -> str:
         given = node.job.outputs.get(name)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from penstock.graph.coded import coded_of
 from penstock.graph.distribution import distribution_of
 from penstock.graph.model import Data, Graph, GraphNode, NodeOutput
+from penstock.plan import parallel
 from penstock.spec.finding import Finding
 from penstock.spec.read import COMMAND_TYPES
 
@@ -22,7 +23,7 @@ def refusals(graph: Graph) -> tuple[Finding, ...]:
     """Each place is told once.
 
     PR101 node type, PR102 registered component, PR104 remote code, PR106 transfer,
-    PR107 distribution.
+    PR107 distribution, PR120 parallel.
     """
     findings = [*_registered(graph)]
     for node in graph.nodes.values():
@@ -48,6 +49,8 @@ def _of_node(node: GraphNode) -> Iterator[Finding]:
         yield Finding("PR107", "error", message, distribution.place, f"Here run {', '.join(_DISTRIBUTIONS)}.")
     if node.job.type == "data_transfer":
         yield from _of_transfer(node)
+    if node.job.type == "parallel":
+        yield from parallel.refused(node)
     component = coded_of(node.component)
     code = component.code if component is not None else None
     if code is not None and code.path is not None and code.path.startswith(_ELSEWHERE):

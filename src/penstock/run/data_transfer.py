@@ -19,7 +19,7 @@ def start_data_transfer(step: Step) -> Handle:
         "type": output.type,
         "mode": copy_mode(step.node),
     }
-    return start_driver(step, "data_transfer", orders)
+    return start_driver(step, "data_transfer", orders, own=True)
 
 
 def copy_mode(node: GraphNode) -> str | None:

@@ -18,8 +18,11 @@ from penstock.run.step import Step
 _DRIVERS = Path(__file__).with_name("drivers")
 
 
-def start_driver(step: Step, name: str, orders: dict[str, Any]) -> Handle:
-    """Start the driver `name` in the attempt's working folder. Raises OSError."""
+def start_driver(step: Step, name: str, orders: dict[str, Any], *, own: bool = False) -> Handle:
+    """Start the driver `name` in the attempt's working folder. Raises OSError.
+
+    `own`: it runs no code but ours, which needs no keeping from the inputs.
+    """
     written = step.attempt.path / f"{name}.json"
     written.write_text(json.dumps(orders, indent=2) + "\n", encoding="utf-8")
     command = shlex.join(["python", str(_DRIVERS / f"{name}.py"), str(written)])
@@ -29,5 +32,6 @@ def start_driver(step: Step, name: str, orders: dict[str, Any]) -> Handle:
             folder=step.attempt.working_folder,
             environment=steps.environment(step.node, step.run, step.tracking, step.programs),
             log=step.attempt.log,
+            read_only=() if own else steps.read_only(step),
         )
     )

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from penstock.graph.model import Data, GraphNode, Literal, NodeOutput, Value
+from penstock.graph.model import Data, GraphNode, Literal, NodeOutput
+from penstock.run.modes import (
+    DIRECT,
+    DOWNLOAD,
+    address,
+    downloaded,
+    input_mode,
+    local_path,
+    output_mode,
+)
+from penstock.spec.model import LITERAL_TYPES
 from penstock.store.workspace import Attempt, RunFolder, shell_safe_data
 
 
-def input_text(name: str, value: Value, run: RunFolder, attempt: Attempt) -> str | None:
-    """What `${{inputs.name}}` becomes: the value's text, or the path of the data; None if the input is not set."""
+def input_text(node: GraphNode, name: str, run: RunFolder, attempt: Attempt) -> str | None:
+    """What `${{inputs.name}}` becomes: the value's text, or where the data is in its mode; None if it is not set.
+
+    Raises OSError and RunError if the data cannot be brought to the step.
+    """
+    value = node.inputs[name]
     if isinstance(value, Literal):
         return value.text
-    if isinstance(value, Data):
-        return shell_safe_data(os.path.normpath(value.path.absolute()), attempt, name)
-    if isinstance(value, NodeOutput):
-        return str(run.node(value.node).output(value.port))
-    return None
+    if not isinstance(value, Data | NodeOutput):
+        return None
+    path = local_path(value, run)
+    if value.type in LITERAL_TYPES:
+        return written_value(path)
+    mode = input_mode(node, name)
+    if mode == DIRECT:
+        return address(shell_safe_data(str(path), attempt, name))
+    if mode == DOWNLOAD:
+        path = downloaded(path, attempt, name)
+    return shell_safe_data(str(path), attempt, name)
+
+
+def output_text(node: GraphNode, name: str, attempt: Attempt) -> str:
+    """What `${{outputs.name}}` becomes: where the step writes."""
+    path = str(attempt.output(node.outputs[name]))
+    return address(path) if output_mode(node, name) == DIRECT else path
 
 
 def written_value(path: Path) -> str:

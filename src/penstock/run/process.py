@@ -10,11 +10,13 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from penstock.errors import RunError
 from penstock.run.keeper import Keeper
+from penstock.run.readonly import protect
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class ProcessSpec:
     """A command line for bash, with its working folder, environment and log file.
 
     `imports` are the modules of large libraries that it will import; `own_variables`: whether the definition sets
-    variables, which a library may read when it is imported.
+    variables, which a library may read when it is imported. `read_only` are paths that it must not write to.
     """
 
     command: str
@@ -31,6 +33,7 @@ class ProcessSpec:
     log: Path
     imports: tuple[str, ...] = ()
     own_variables: bool = False
+    read_only: tuple[str, ...] = ()
 
 
 class Handle(Protocol):
@@ -105,6 +108,7 @@ class LocalProcesses:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=partial(protect, list(spec.read_only)) if spec.read_only else None,  # noqa: PLW1509
             )
         self._keeper.watch(process.pid)
         return _LocalProcess(process, self._keeper)

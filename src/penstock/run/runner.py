@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.errors import RunError
-from penstock.graph.model import GraphNode
+from penstock.graph.model import ARTIFACTS, GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.guards import judged
+from penstock.run.logs import LOOK_EVERY_S, Logs, told
 from penstock.run.ports import unwritten_inputs
 from penstock.run.process import Executor, Handle
 from penstock.run.reporter import Reporter
@@ -65,6 +66,7 @@ class _Running:
     handle: Handle
     began: float
     deadline: float | None
+    logs: Logs
     stopped: tuple[Status, str] | None = None
     kill_at: float | None = None
 
@@ -103,6 +105,7 @@ class Runner:
     stopping: bool = False
     began: float = field(default_factory=time.monotonic)
     saved: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
     shell_folder: RunFolder = field(init=False)
 
     def run(self) -> RunResult:
@@ -119,6 +122,7 @@ class Runner:
                     self._cancel(again=wakeups.interrupts > 1)
                 self._take_in_ended()
                 self._end_overdue()
+                self._look_at_logs()
         result = self._result(self._status())
         self.context.folder.write_summary(result.to_json())
         return result
@@ -197,7 +201,7 @@ class Runner:
             self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
         deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None
-        self.running[node.name] = _Running(planned, step, handle, began, deadline)
+        self.running[node.name] = _Running(planned, step, handle, began, deadline, Logs(step.attempt.path))
         if number == 1:
             context.reporter.started(node.name)
 
@@ -222,6 +226,7 @@ class Runner:
             if code is None:
                 continue
             del self.running[name]
+            self._tell_of_logs(name, running.logs.close())
             status, reason = self._judge(running, code)
             if status == "failed" and running.step.number <= self.context.retries and not self.stopping:
                 self.context.reporter.told(f"'{name}': attempt {running.step.number} failed ({reason}); once more")
@@ -229,12 +234,25 @@ class Runner:
             else:
                 self._finish(running.planned, status, reason, running.step, running.began)
 
+    def _look_at_logs(self) -> None:
+        if time.monotonic() >= self.looked + LOOK_EVERY_S:
+            self.looked = time.monotonic()
+            for name, running in self.running.items():
+                self._tell_of_logs(name, running.logs.look())
+
+    def _tell_of_logs(self, name: str, grown: list[Path]) -> None:
+        for path in grown:
+            self.context.reporter.told(f"'{name}': the log {path} {told()}")
+
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
         if running.stopped is not None:
             return running.stopped
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         node, attempt = running.planned.node, running.step.attempt
+        for name in ARTIFACTS:
+            if name in node.outputs:
+                attempt.hand_on_artifacts(node.outputs[name])
         for port in attempt.unwritten(list(node.outputs.values())):
             message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
             self.context.reporter.told(message)
@@ -323,9 +341,9 @@ class Runner:
                 running.handle.signal_all(signal.SIGKILL)
                 running.kill_at = None
 
-    def _until_next_due(self) -> float | None:
+    def _until_next_due(self) -> float:
         due = [running.due for running in self.running.values() if running.due is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return max(0.0, min([*due, self.looked + LOOK_EVERY_S]) - time.monotonic())
 
     def _status(self) -> Status:
         if self.cancelled:

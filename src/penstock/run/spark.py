@@ -119,7 +119,7 @@ def _address(reference: Reference, step: Step) -> str | None:
         return f"file://{step.shell_attempt.output(node.outputs[name])}"
     if name not in node.inputs:
         raise RunError(f"'{node.name}': {reference} names no input")
-    text = input_text(name, node.inputs[name], step.shell, step.shell_attempt)
-    if text is None or isinstance(node.inputs[name], Literal):
+    text = input_text(node, name, step.shell, step.shell_attempt)
+    if text is None or isinstance(node.inputs[name], Literal) or text.startswith("file://"):
         return text
     return f"file://{text}"

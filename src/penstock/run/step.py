@@ -13,8 +13,10 @@ from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
 from penstock.plan.deliveries import DEFAULT_DATASTORE, expanded
+from penstock.run.evaluated import evaluated
+from penstock.run.modes import protected
 from penstock.run.orphans import RUN_VARIABLE
-from penstock.run.ports import input_text
+from penstock.run.ports import input_text, output_text
 from penstock.run.process import Executor
 from penstock.run.reporter import Reporter
 from penstock.run.tracker import Tracker
@@ -72,8 +74,8 @@ def render(template: Template, node: GraphNode, run: RunFolder, attempt: Attempt
             return str(reference)
         kind, name = reference.path[0], ".".join(reference.path[1:])
         if kind == "outputs":
-            return str(attempt.output(node.outputs[name]))
-        return input_text(name, node.inputs[name], run, attempt)  # also search_space.<name>
+            return output_text(node, name, attempt)
+        return evaluated(node, name, run, attempt) or input_text(node, name, run, attempt)  # also search_space.<name>
 
     return of_the_run(template.render(value_of), node, run)
 
@@ -107,6 +109,11 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], pr
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
     return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own_variables(node)}
+
+
+def read_only(step: Step) -> tuple[str, ...]:
+    """The paths that the step's process must not write to."""
+    return protected(step.node, step.run, step.run.path.parents[1])
 
 
 def own_variables(node: GraphNode) -> dict[str, str]:

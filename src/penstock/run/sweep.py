@@ -144,6 +144,7 @@ class SweepHandle:
             folder=attempt.working_folder,
             environment=steps.environment(node, step.run, variables, step.programs),
             log=attempt.log,
+            read_only=steps.read_only(step),
             imports=step.imports(node),
             own_variables=bool(steps.own_variables(node)),
         )

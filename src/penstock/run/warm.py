@@ -139,6 +139,7 @@ class _Zygote:
             "folder": str(spec.folder),
             "environment": dict(spec.environment),
             "log": str(spec.log),
+            "read_only": list(spec.read_only),
         }
         self.send(request)
         return handle

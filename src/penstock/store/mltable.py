@@ -1,106 +1,77 @@
-"""`MLTable` files: which data they name, and what is to be done with it.
-
-Source: Azure ML's "CLI (v2) MLTable YAML schema".
-"""
+"""The tables that MLTable files on the disk describe: what they say, and the files that they are made of."""
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterator
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from penstock.errors import RunError
-from penstock.spec.finding import did_you_mean
-from penstock.spec.place import Place
-from penstock.spec.source import Mapping, Node, Scalar, Sequence, parse, plain, scalar_text
-
-FILE = "MLTable"
-READS = ("read_delimited", "read_parquet", "read_json_lines")
-STEPS = (
-    "keep_columns",
-    "drop_columns",
-    "take",
-    "take_random_sample",
-    "skip",
-    "filter",
-    "convert_column_types",
-    "extract_columns_from_partition_format",
-)
+from penstock.spec.mltable import MLTABLE, MLTable, TablePath, read_mltable
+from penstock.spec.source import parse
 
 
 @dataclass(frozen=True, slots=True)
-class MLTable:
-    """An MLTable: the files that it names, and its transformations with their arguments, in order.
+class FoundTable:
+    """An MLTable file that has been read, with its files in order."""
 
-    Without a transformation that reads, it is a list of files.
-    """
-
-    folder: Path
+    table: MLTable
     files: tuple[Path, ...]
-    transformations: tuple[tuple[str, Any], ...]
-
-    @property
-    def is_table(self) -> bool:
-        return any(name in READS for name, _ in self.transformations)
 
 
-def read_mltable(folder: Path) -> MLTable:
-    """The MLTable in a folder. Raises RunError for what is wrong with it, with its place."""
-    path = folder / FILE
+def find_table(folder: Path) -> FoundTable:
+    """The table that the MLTable file in a folder describes. Raises RunError, with the place of what is wrong."""
+    file = folder / MLTABLE
     try:
-        document = parse(path.read_bytes(), str(path))
+        table = read_mltable(parse(file.read_bytes(), str(file)))
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}; an mltable is a folder with such a file") from None
-    if document.findings:
-        raise RunError("\n".join(map(str, document.findings)))
-    root = document.root
-    paths = root.get("paths") if isinstance(root, Mapping) else None
-    if not isinstance(root, Mapping) or not isinstance(paths, Sequence):
-        raise RunError(f"{Place(str(path))}: an MLTable lists its data below paths:")
-    files = tuple(file for item in paths.items for file in _files(item, folder))
-    listed = root.get("transformations")
-    items = listed.items if isinstance(listed, Sequence) else ()
-    return MLTable(folder, files, tuple(_transformation(item) for item in items))
+        raise RunError(f"an input of type mltable is a folder with a file MLTable: {file}: {error.strerror}") from None
+    if table.findings:
+        raise RunError("\n".join(map(str, table.findings)))
+    found: list[Path] = []
+    for path in table.paths:
+        files = sorted(_files(path, folder))
+        if not files:
+            raise RunError(f"{path.place}: no file is there for '{path.text}'")
+        if table.is_tabular and file in files:
+            raise RunError(f"{path.place}: '{path.text}' takes in the MLTable file itself, whose lines would be rows")
+        found += files
+    return FoundTable(table, tuple(found))
 
 
-def _files(item: Node, folder: Path) -> Iterator[Path]:
-    """The files of one entry of `paths`, in order."""
-    entry = next(iter(item), None) if isinstance(item, Mapping) else None
-    if entry is None or not isinstance(entry.value, Scalar) or entry.key.text not in ("file", "folder", "pattern"):
-        raise RunError(f"{item.place}: an entry of paths: is file:, folder: or pattern: with a path")
-    text = scalar_text(entry.value)
-    if "://" in text and not text.startswith("file://"):
-        raise RunError(f"{entry.value.place}: '{text}' is not on this machine; download it and name its path")
-    path = folder / text.removeprefix("file://")
-    if entry.key.text == "pattern":
-        found = sorted(p for p in Path(folder).glob(text.removeprefix("./")) if p.is_file())
-    elif entry.key.text == "folder":
-        found = [Path(root) / name for root, folders, names in _walk(path) for name in sorted(names)]
+def _files(path: TablePath, folder: Path) -> list[Path]:
+    text = path.text.removeprefix("file://")
+    if path.kind == "pattern":
+        named = glob.glob(text, root_dir=folder, recursive=True, include_hidden=True)  # noqa: PTH207 - hidden ones too
     else:
-        found = [path]
-    if not found or not all(p.is_file() for p in found):
-        raise RunError(f"{entry.value.place}: there is no {entry.key.text} '{text}' in {folder}")
-    yield from (Path(os.path.normpath(p)) for p in found)
+        named = [text] if path.kind == "file" else _below(folder / text)
+    absolute = [Path(os.path.normpath(folder / name)) for name in named]
+    return [each for each in absolute if each.is_file()]
 
 
-def _walk(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    for root, folders, names in os.walk(path):
-        folders.sort()
-        yield root, folders, names
+def _below(folder: Path) -> list[str]:
+    return [str(path) for path in files_below(folder)]
 
 
-def _transformation(item: Node) -> tuple[str, Any]:
-    """A name, or an object of one name with its arguments."""
-    if isinstance(item, Scalar):
-        name, arguments, place = scalar_text(item), None, item.place
-    else:
-        entry = next(iter(item), None) if isinstance(item, Mapping) else None
-        if entry is None:
-            raise RunError(f"{item.place}: a transformation is a name, or a name with its arguments")
-        name, arguments, place = entry.key.text, plain(entry.value), entry.key.place
-    if name not in (*READS, *STEPS):
-        close = did_you_mean(name, (*READS, *STEPS))
-        raise RunError(f"{place}: the transformation '{name}' is not done on this machine. {close}")
-    return name, arguments
+def files_below(path: Path) -> list[Path]:
+    """The files of a folder at any depth, sorted; of a file itself. Links are followed."""
+    if path.is_file():
+        return [path]
+    found = [Path(above) / name for above, _, names in os.walk(path, followlinks=True) for name in names]
+    return sorted(each for each in found if each.is_file())
+
+
+def link_files(table: FoundTable, folder: Path, target: Path, *, copies: bool = False) -> Path:
+    """Make a folder of links to the table's files, by their paths from the MLTable's folder. Raises OSError."""
+    target.mkdir(parents=True)
+    for file in table.files:
+        inside = file.is_relative_to(folder)
+        link = target / (file.relative_to(folder) if inside else str(file).lstrip("/"))
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if copies:
+            shutil.copyfile(file, link)
+        elif not link.is_symlink():
+            link.symlink_to(file)
+    return target

@@ -1,6 +1,7 @@
 """`.penstock/`, the workspace folder.
 
 runs/<run>/run.json                      the summary, rewritten atomically as nodes end
+runs/<run>/fidelity.json                 what Azure would do differently
 runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
@@ -20,7 +21,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ class Workspace:
         return RunFolder(folder)
 
 
+ARTIFACT_FOLDERS = ("outputs", "logs")
 RUN_SUFFIX = r"\d{8}-\d{6}-[0-9a-f]{6}"
 
 
@@ -116,6 +118,11 @@ class RunFolder:
         for name in nodes:
             if not self.node(name).outputs.is_dir():
                 raise RunError(f"'{name}' has no outputs in the run {self.name}; name another run")
+
+    def write_notes(self, notes: list[str]) -> None:
+        """Keep what the run has told at its start: what Azure would do differently."""
+        text = json.dumps({"notes": notes}, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "fidelity.json", text)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
@@ -210,9 +217,22 @@ class Attempt:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, target)
             shutil.copymode(file.path, target)
+        for name in ARTIFACT_FOLDERS:
+            with suppress(FileExistsError):  # the snapshot has one, or a file of that name
+                (self.working_folder / name).mkdir()
         for port in outputs:
             if port.type not in ("uri_file", *LITERAL_TYPES):
                 self.output(port).mkdir()
+
+    def hand_on_artifacts(self, port: OutputPort) -> None:
+        """Give what the step left in ./outputs and ./logs to an output, unless the step has written to that itself."""
+        target = self.output(port)
+        if not _is_nothing(target):
+            return
+        for name in ARTIFACT_FOLDERS:
+            source = self.working_folder / name
+            if not _is_nothing(source):
+                shutil.copytree(source, target / name)
 
     def unwritten(self, outputs: list[OutputPort]) -> list[str]:
         """The outputs that hold nothing: a file that is not there, or a folder that is missing or empty."""

@@ -9,6 +9,7 @@ from penstock.check.entry_point_code import Module
 from penstock.check.rule import Told, rule
 from penstock.check.snapshots import snapshot_of, started
 from penstock.check.subject import Subject
+from penstock.graph.model import ARTIFACTS
 from penstock.spec.model import CommandComponent
 from penstock.spec.source import Mapping, Node, Scalar, Sequence
 
@@ -25,7 +26,7 @@ def unused_port(subject: Subject) -> Iterator[Told]:
             (kind, port)
             for kind, ports in (("inputs", component.inputs), ("outputs", component.outputs))
             for port in ports.values()
-            if not _is_used(kind, port.name, texts)
+            if not _is_used(kind, port.name, texts) and not (kind == "outputs" and port.name in ARTIFACTS)
         ]
         if unused and not any(map(_BY_VARIABLE.search, texts)) and not _reads_variables(component, subject):
             for kind, port in unused:

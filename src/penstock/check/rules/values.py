@@ -9,7 +9,7 @@ from penstock.check.subject import Subject
 from penstock.graph.literals import coerce
 from penstock.graph.model import Composite, Data, GraphNode, Invalid, Literal, Missing, NodeOutput
 from penstock.spec.finding import did_you_mean
-from penstock.spec.model import DATA_TYPES, InputPort
+from penstock.spec.model import DATA_TYPES, LITERAL_TYPES, InputPort
 
 _WITH_ARTICLE = {"string": "a string", "number": "a number", "integer": "an integer", "boolean": "a boolean"}
 
@@ -65,6 +65,8 @@ def wrong_kind(subject: Subject) -> Iterator[Told]:
             port = node.component.inputs[name]
             if port.type == "any":
                 continue
+            if isinstance(value, NodeOutput) and value.type in LITERAL_TYPES and port.is_literal:
+                continue  # a value that a step has written
             if isinstance(value, Data | NodeOutput) and port.is_literal:
                 yield Told(f"'{node.name}': '{name}' takes {_WITH_ARTICLE[port.type]}, not data.", value.place)
             elif isinstance(value, Literal) and not port.is_literal:

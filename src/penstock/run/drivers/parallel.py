@@ -1,261 +1,306 @@
-"""Runs a parallel step: mini-batches of files or of a table's rows, worker processes, retries, thresholds.
+"""Runs a parallel step: splits its data into mini-batches and gives them to workers. Standard library alone.
 
-The standard library alone, but for pandas where the input is a table. The workers are `parallel_worker.py`.
+Its orders are a JSON file:
+
+input        {kind: files | table, files, ...}   what parallel_split.py splits
+size, keys   of a mini-batch
+workers      how many processes; of them `per_instance` are one of Azure's machines
+retries      of a mini-batch that raises, takes longer than `timeout` seconds or whose worker dies
+overhead     seconds that a mini-batch's data may take to get to run()
+limits       {items, batches, percent}: how many may fail; null: any number
+entry        the script with init(), run() and shutdown(); `arguments` are its command line
+append       the file that gets the returned rows, or null
+work, logs   folders for what is on its way, and for what the workers print
 """
+
+from __future__ import annotations
 
 import json
 import os
 import selectors
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-WORKER = Path(__file__).with_name("parallel_worker.py")
-# beside this file, which is on the path of a script
-_worker = import_module(WORKER.stem)
-send, receive = _worker.send, _worker.receive
+from parallel_process import Stream, Worker
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOLD_EVERY_S = 5.0
+SHOWN = 10
+FOREVER = float("inf")
 
 
-class Worker:
-    """A worker process and the mini-batch that it has."""
+class StepError(Exception):
+    """Why the step fails, in words."""
 
-    def __init__(self, path: str, orders: dict[str, Any], number: int) -> None:
+
+class Batch:
+    """A mini-batch: `items` is how many elements run() has to return for it."""
+
+    def __init__(self, number: int, found: dict[str, Any]) -> None:
         self.number = number
-        self.channel, other = socket.socketpair()
-        folder = Path(orders["logs"])
-        folder.mkdir(parents=True, exist_ok=True)
-        self.log = folder / f"worker_{number}.txt"
-        with other, self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(WORKER), path, str(number), str(other.fileno())],
-                pass_fds=[other.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PENSTOCK_WORKER_LOGS": str(folder)},
-            )
-        self.ready = False
-        self.batch: dict[str, Any] | None = None
-        self.deadline: float | None = None
+        self.items: int = found.pop("items")
+        self.label: str = found.pop("label")
+        self.found = found
+        self.tries = 0
 
-    def end(self) -> None:
-        self.channel.close()
-        self.process.kill()
-        self.process.wait()
+    def __str__(self) -> str:
+        return f"mini-batch {self.number} ({self.label})"
 
 
-class Driver:
-    """Hands mini-batches to workers and keeps the account of what failed."""
+class Run:
+    """Gives the mini-batches to the workers until all are done or too many have failed."""
 
-    def __init__(self, path: str, orders: dict[str, Any], batches: list[dict[str, Any]]) -> None:
-        self.path, self.orders = path, orders
-        self.waiting = batches
-        self.total = len(batches)
-        self.workers: dict[int, Worker] = {}
-        self.started = 0
-        self.done = self.failed_batches = self.failed_items = 0
-        self.rows: Any = None
+    def __init__(self, orders: dict[str, Any], path: str, batches: list[Batch]) -> None:
+        self.orders, self.path = orders, path
+        self.batches = batches
+        self.waiting: deque[Batch] = deque(batches)
+        self.workers: list[Worker] = []
+        self.started = self.uninitialised = self.done = self.failed_items = 0
+        self.failed: list[str] = []
+        self.told = time.monotonic()
         self.selector = selectors.DefaultSelector()
+        self.streams: set[Stream] = set()
+        self.append: IO[bytes] | None = None
+        self.wake, woken = os.pipe()
+        for descriptor in (self.wake, woken):
+            os.set_blocking(descriptor, False)
+        self.selector.register(self.wake, selectors.EVENT_READ)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
 
-    def run(self) -> int:
-        if self.orders["append_row_to"]:
-            self.rows = open(self.orders["append_row_to"], "a", encoding="utf-8")
-        for _ in range(min(self.orders["workers"], self.total)):
-            self.start()
-        reason = None
-        while self.workers and reason is None and self.done < self.total:
-            reason = self.turn()
-        graceful = reason is None
-        for worker in list(self.workers.values()):
-            self.stop(worker, graceful)
-        reason = reason or self.verdict()
-        if self.rows is not None:
-            self.rows.close()
-        say(f"{self.total} mini-batches: {self.total - self.failed_batches} done, {self.failed_batches} failed")
-        if reason is not None:
-            say(reason)
-        return 1 if reason is not None else 0
-
-    def start(self) -> None:
-        worker = Worker(self.path, self.orders, self.started)
-        self.started += 1
-        self.workers[worker.number] = worker
-        self.selector.register(worker.channel, selectors.EVENT_READ, worker)
-
-    def stop(self, worker: Worker, graceful: bool) -> None:
-        """End a worker; one that is not busy may shut itself down."""
-        del self.workers[worker.number]
-        self.selector.unregister(worker.channel)
-        if graceful and worker.batch is None:
-            worker.channel.close()
-            with suppress(subprocess.TimeoutExpired):
-                worker.process.wait(timeout=10)
-        worker.end()
-
-    def turn(self) -> "str | None":
-        """Take in what has come; why the step is to be ended, if it is."""
-        deadlines = [worker.deadline for worker in self.workers.values() if worker.deadline is not None]
-        wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        for key, _ in self.selector.select(wait):
-            reason = self.take_in(key.data)
-            if reason is not None:
-                return reason
-        for worker in list(self.workers.values()):
-            if worker.deadline is not None and time.monotonic() >= worker.deadline:
-                reason = self.lost(worker, f"not done after {self.orders['timeout_s']} s")
-                if reason is not None:
-                    return reason
-        return None
-
-    def take_in(self, worker: Worker) -> "str | None":
+    def run(self) -> None:
+        """Raises StepError."""
+        if self.orders["append"] is not None:
+            self.append = open(self.orders["append"], "ab")
         try:
-            message = receive(worker.channel)
-        except EOFError:
-            code = worker.process.wait()
-            told = (
-                f"the worker was ended by {signal.Signals(-code).name}"
-                if code < 0
-                else f"the worker exited with {code}"
-            )
-            return self.lost(worker, told)
-        if "init" in message:
-            if message["init"] is not None:
-                return f"init() failed:\n{message['init']}"
-            worker.ready = True
+            while self.done + len(self.failed) < len(self.batches):
+                self.start_workers()
+                self.assign()
+                self.wait()
+                self.take_in()
+                self.end_overdue()
+            self.shut_down()
+        finally:
+            for worker in list(self.workers):
+                self.dismiss(worker)
+            if self.append is not None:
+                self.append.close()
+
+    def start_workers(self) -> None:
+        """As many as there is work for, up to the number that is wanted."""
+        open_batches = len(self.batches) - self.done - len(self.failed)
+        while len(self.workers) < min(self.orders["workers"], open_batches):
+            instance = self.started // self.orders["per_instance"] % self.orders["instances"]
+            worker = Worker(self.orders, self.path, self.started, instance)
+            self.started += 1
+            self.workers.append(worker)
+            self.selector.register(worker.events, selectors.EVENT_READ)
+            for stream in worker.streams:
+                self.selector.register(stream.pipe, selectors.EVENT_READ, stream)
+                self.streams.add(stream)
+
+    def assign(self) -> None:
+        for worker in self.workers:
+            if worker.ready and worker.batch is None and self.waiting:
+                batch = self.waiting.popleft()
+                batch.tries += 1
+                worker.batch, worker.deadline = batch, time.monotonic() + self.orders["overhead"]
+                worker.overdue = f"its data was not there after {self.orders['overhead']:g} s (--task_overhead_timeout)"
+                worker.send({"batch": batch.number, "rows": self.rows(batch), **batch.found})
+
+    def rows(self, batch: Batch) -> str:
+        return os.path.join(self.orders["work"], f"{batch.number}.{batch.tries}.rows")
+
+    def wait(self) -> None:
+        """For something to happen, at most until a worker is overdue."""
+        due = min((worker.deadline for worker in self.workers), default=FOREVER)
+        for key, _ in self.selector.select(max(0.0, due - time.monotonic()) if due != FOREVER else None):
+            if isinstance(key.data, Stream) and not key.data.pump():
+                self.selector.unregister(key.fileobj)
+                self.streams.discard(key.data)
+        with suppress(BlockingIOError):
+            while os.read(self.wake, 512):
+                pass
+
+    def take_in(self) -> None:
+        """What the workers report, and those that have ended."""
+        for worker in list(self.workers):
+            ended = worker.process.poll() is not None
+            for told in worker.told():
+                self.hear(worker, told)
+            if ended:
+                self.dismiss(worker)
+                self.lost(worker)
+
+    def hear(self, worker: Worker, told: dict[str, Any]) -> None:
+        event, batch = told["event"], worker.batch
+        if event == "broken":
+            raise StepError(f"the entry script cannot be used:\n{told['error']['traceback']}")
+        if event == "uninitialised":
+            self.not_initialised(told["error"])
+            worker.ending = True
+        elif event == "ready":
+            self.uninitialised, worker.ready, worker.deadline = 0, True, FOREVER
+        elif event == "running" and batch is not None:
+            worker.deadline = time.monotonic() + self.orders["timeout"]
+            worker.overdue = f"run() was not done after {self.orders['timeout']:g} s (retry_settings: timeout)"
+        elif event == "shutdown failed":
+            tell(f"shutdown() failed in {worker.name}: {told['error']['traceback']}")
+        elif batch is not None and event in ("done", "failed"):
+            worker.batch, worker.deadline = None, FOREVER
+            if event == "done":
+                self.take_rows(batch, told["returned"])
+            else:
+                self.try_again(batch, told["error"]["summary"], told["error"]["traceback"])
+
+    def not_initialised(self, error: dict[str, str]) -> None:
+        """As Azure: another process tries, until as many as three times the workers have failed in a row."""
+        self.uninitialised += 1
+        tell(f"init() failed: {error['traceback'] if self.uninitialised == 1 else error['summary']}")
+        if self.uninitialised >= 3 * self.orders["workers"]:
+            raise StepError(f"init() failed {self.uninitialised} times in a row: {error['summary']}")
+
+    def take_rows(self, batch: Batch, returned: int) -> None:
+        rows = self.rows(batch)
+        if self.append is not None and os.path.exists(rows):
+            with open(rows, "rb") as file:
+                shutil.copyfileobj(file, self.append)
+            self.append.flush()
+            os.unlink(rows)
+        lacking = batch.items - returned
+        if lacking > 0:
+            what = f"run() returned {returned} of {batch.items} elements"
+            self.fail(batch, f"{what}: {lacking} failed item{'s' * (lacking > 1)}", lacking)
         else:
-            batch, worker.batch, worker.deadline = worker.batch, None, None
-            reason = self.judged(batch, message["rows"], message["error"])
-            if reason is not None:
-                return reason
-        self.hand_out(worker)
-        return None
+            self.done += 1
+            self.progress()
 
-    def hand_out(self, worker: Worker) -> None:
-        if self.waiting:
-            worker.batch = self.waiting.pop(0)
-            worker.deadline = time.monotonic() + self.orders["timeout_s"]
-            send(worker.channel, {name: worker.batch[name] for name in ("data", "index", "partition")})
+    def try_again(self, batch: Batch, reason: str, details: str) -> None:
+        tell(f"{batch}, attempt {batch.tries} of {self.orders['retries'] + 1}: {details.rstrip() or reason}")
+        with suppress(FileNotFoundError):
+            os.unlink(self.rows(batch))
+        if batch.tries <= self.orders["retries"]:
+            self.waiting.append(batch)
+        else:
+            self.fail(batch, reason, batch.items)
 
-    def lost(self, worker: Worker, told: str) -> "str | None":
-        """A worker that crashed or hangs: another takes its place."""
-        batch, worker.batch = worker.batch, None
-        ready = worker.ready
-        self.stop(worker, graceful=False)
-        if batch is None:
-            return f"a worker ended before its first mini-batch: {told}" if not ready else self.replaced(None)
-        reason = self.judged(batch, [], told)
-        return self.replaced(reason)
+    def fail(self, batch: Batch, reason: str, items: int) -> None:
+        """Count it, and stop if that is too much."""
+        self.failed.append(f"{batch}: {reason}")
+        self.failed_items += items
+        limits = self.orders["limits"]
+        share = 100 * len(self.failed) / len(self.batches)
+        if limits["batches"] is not None and len(self.failed) > limits["batches"]:
+            raise StepError(f"{len(self.failed)} mini-batches failed (mini_batch_error_threshold: {limits['batches']})")
+        if limits["items"] is not None and self.failed_items > limits["items"]:
+            raise StepError(f"{self.failed_items} items failed (error_threshold: {limits['items']})")
+        if limits["percent"] is not None and share > limits["percent"]:
+            raise StepError(f"{share:.3g} % of the mini-batches failed (allowed_failed_percent: {limits['percent']})")
+        self.progress()
 
-    def replaced(self, reason: "str | None") -> "str | None":
-        if reason is None and self.waiting:
-            self.start()
-        return reason
+    def lost(self, worker: Worker) -> None:
+        """A worker has ended by itself."""
+        if worker.ending:
+            return
+        code = worker.process.returncode
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if worker.batch is None and not worker.ready:
+            raise StepError(f"a worker {how} before init() was done; see {worker.name}'s lines above")
+        if worker.batch is not None:
+            self.try_again(worker.batch, f"its worker {how}", "")
+        else:
+            tell(f"{worker.name} {how} between two mini-batches")
 
-    def judged(self, batch: Any, rows: list[str], error: "str | None") -> "str | None":
-        """Count a mini-batch, or put it back to be tried again; why the step is to be ended, if it is."""
-        batch["attempts"] += 1
-        if error is not None and batch["attempts"] <= self.orders["max_retries"]:
-            say(f"mini-batch {batch['index']}: {error}; once more")
-            self.waiting.insert(0, batch)
-            return None
-        self.done += 1
-        missing = max(0, batch["items"] - len(rows)) if error is None else batch["items"]
-        if error is not None:
-            say(f"mini-batch {batch['index']} failed: {error}")
-        elif missing:
-            say(f"mini-batch {batch['index']} failed: run() returned {len(rows)} of {batch['items']}")
-        self.failed_items += missing
-        self.failed_batches += 1 if missing or error is not None else 0
-        if self.rows is not None and rows:
-            self.rows.write("".join(f"{row}\n" for row in rows))
-            self.rows.flush()
-        return self.over()
+    def end_overdue(self) -> None:
+        now = time.monotonic()
+        for worker in [each for each in self.workers if now >= each.deadline]:
+            worker.kill()
+            for told in worker.told():
+                self.hear(worker, told)  # it may have made it after all
+            self.dismiss(worker)
+            if not worker.ready:
+                raise StepError(f"init() was not done after {3 * self.orders['timeout'] + 30:g} s")
+            if worker.batch is not None:
+                self.try_again(worker.batch, worker.overdue, "")
 
-    def over(self) -> "str | None":
-        """Which threshold is passed."""
-        items, batches = self.orders["error_threshold"], self.orders["mini_batch_error_threshold"]
-        if 0 <= items < self.failed_items:
-            return f"{self.failed_items} items failed; error_threshold allows {items}"
-        if 0 <= batches < self.failed_batches:
-            return f"{self.failed_batches} mini-batches failed; mini_batch_error_threshold allows {batches}"
-        count = self.orders["allowed_failed_count"]
-        if 0 <= count < self.failed_batches:
-            return f"{self.failed_batches} mini-batches failed; --allowed_failed_count allows {count}"
-        return None
+    def dismiss(self, worker: Worker) -> None:
+        """Nothing is left of it."""
+        if worker.process.poll() is None:
+            worker.kill()
+        self.workers.remove(worker)
+        self.selector.unregister(worker.events)
+        for stream in self.streams.intersection(worker.streams):
+            self.selector.unregister(stream.pipe)
+            self.streams.discard(stream)
+        worker.close()
 
-    def verdict(self) -> "str | None":
-        percent = 100 * self.failed_batches / self.total if self.total else 0.0
-        allowed = self.orders["allowed_failed_percent"]
-        if percent > allowed:
-            return f"{percent:.0f} % of the mini-batches failed; --allowed_failed_percent allows {allowed:g}"
-        return None
+    def shut_down(self) -> None:
+        """Let the workers call shutdown(), each for as long as a run() may take."""
+        for worker in self.workers:
+            worker.send({"end": True})
+            worker.ending, worker.deadline = True, time.monotonic() + self.orders["timeout"]
+        while self.workers:
+            self.wait()
+            self.take_in()
+            for worker in [each for each in self.workers if time.monotonic() >= each.deadline]:
+                tell(f"{worker.name}: not done with shutdown() after {self.orders['timeout']:g} s; ended")
+                self.dismiss(worker)
 
+    def progress(self) -> None:
+        if time.monotonic() >= self.told + TOLD_EVERY_S:
+            self.told = time.monotonic()
+            tell(f"{self.done + len(self.failed)} of {len(self.batches)} mini-batches, {len(self.failed)} failed")
 
-def batches_of(orders: dict[str, Any]) -> list[dict[str, Any]]:
-    """The mini-batches, in order."""
-    source, size = orders["input"], orders["mini_batch"]
-    if source["kind"] == "files":
-        if orders["partition_keys"]:
-            raise ValueError("partition_keys are columns of a table; the input is files")
-        files = source["files"]
-        parts: Any = [(files[i : i + size], None) for i in range(0, len(files), size)]
-    else:
-        frame = import_module("mltable_frame").table_of(source["files"], source["transformations"])
-        parts = partitions(frame, orders["partition_keys"]) if orders["partition_keys"] else slices(frame, source, size)
-    return [
-        {"index": index, "data": data, "partition": partition, "items": len(data), "attempts": 0}
-        for index, (data, partition) in enumerate(parts)
-    ]
-
-
-def partitions(frame: Any, keys: list[str]) -> list[Any]:
-    """The rows of each combination of values."""
-    missing = [key for key in keys if key not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"partition_keys: the table has no column {', '.join(missing)}; it has {', '.join(frame.columns)}"
-        )
-    groups = frame.groupby(keys, sort=True, dropna=False)
-    return [(group, dict(zip(keys, values if isinstance(values, tuple) else (values,)))) for values, group in groups]
+    def summary(self) -> None:
+        failed = f", {len(self.failed)} failed ({self.failed_items} items)" if self.failed else ""
+        tell(f"{len(self.batches)} mini-batches: {self.done} done{failed}")
+        for line in self.failed[:SHOWN]:
+            tell(f"failed: {line}")
+        if len(self.failed) > SHOWN:
+            tell(f"... and {len(self.failed) - SHOWN} more")
 
 
-def slices(frame: Any, source: dict[str, Any], size: int) -> list[Any]:
-    """As many rows as come to about `size` bytes of the files."""
-    total = sum(os.path.getsize(file) for file in source["files"])
-    rows = max(1, int(size * len(frame) / total)) if total and len(frame) else 1
-    return [(frame.iloc[i : i + rows], None) for i in range(0, len(frame), rows)]
-
-
-def say(text: str) -> None:
-    """A line of the step's log."""
+def tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
-def main(arguments: list[str]) -> int:
-    with open(arguments[0], encoding="utf-8") as file:
+def split(path: str, orders: dict[str, Any]) -> list[Batch]:
+    """The mini-batches, made by a process of its own: what it needs of memory is gone with it."""
+    code = subprocess.call([sys.executable, os.path.join(HERE, "parallel_split.py"), path], stdin=subprocess.DEVNULL)
+    if code != 0:
+        raise StepError("the input data could not be split into mini-batches")
+    with open(os.path.join(orders["work"], "batches.json"), encoding="utf-8") as file:
+        return [Batch(number, found) for number, found in enumerate(json.load(file))]
+
+
+def main(path: str) -> int:
+    """The exit code."""
+    with open(path, encoding="utf-8") as file:
         orders = json.load(file)
+    os.makedirs(orders["work"])
+    run = None
     try:
-        batches = batches_of(orders)
-    except (ValueError, ImportError) as error:
-        say(str(error))
+        batches = split(path, orders)
+        tell(f"{len(batches)} mini-batches for {min(orders['workers'], len(batches))} workers")
+        run = Run(orders, path, batches)
+        run.run()
+    except StepError as error:
+        if run is not None:
+            run.summary()
+        tell(f"the step failed: {error}")
         return 1
-    if not batches:
-        say("the input is empty: there is no mini-batch")
-    code = Driver(arguments[0], orders, batches).run()
-    for log in sorted(Path(orders["logs"]).glob("worker_*.txt")) if os.path.isdir(orders["logs"]) else ():
-        text = log.read_text(encoding="utf-8", errors="replace")
-        if text:
-            say(f"--- {log.stem}")
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    return code
+    finally:
+        shutil.rmtree(orders["work"], ignore_errors=True)
+    run.summary()
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

@@ -1,6 +1,0 @@
-def init():
-    raise RuntimeError("no model here")
-
-
-def run(mini_batch):
-    return mini_batch

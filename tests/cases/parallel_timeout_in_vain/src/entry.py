@@ -1,0 +1,9 @@
+import time
+
+
+def init():
+    pass
+
+
+def run(mini_batch):
+    time.sleep(600)
