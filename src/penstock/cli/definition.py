@@ -68,12 +68,13 @@ def load_plan(
     if root is None:
         raise InvalidJobError(file, document.findings)
     document = Document(document.file, root, document.findings)
-    subject = subject_of(document, file, disk, Kind("job", job_type(root)), Library(disk, catalog=catalog))
+    library = Library(disk, catalog=catalog)
+    subject = subject_of(document, file, disk, Kind("job", job_type(root)), library)
     graph, notes = subject.graph if subject is not None else None, []
     findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
     if graph is not None:
         locator = Locator(catalog, graph)
-        graph, notes = locator.located(), locator.notes
+        graph, notes = locator.located(), [*library.notes, *locator.notes]
         findings = once([*findings, *refusals(graph), *locator.findings, *_without_spark(graph)])
         findings = (*findings, *bad_tables(graph, disk))
     if graph is None or any(finding.severity == "error" for finding in findings):
