@@ -130,7 +130,7 @@ class Assets:
 
     def _refuse_other(self, asset: Asset, made: Path) -> None:
         """A version that is there may be made again, but not of something else."""
-        digests = Digests(self.workspace.cache / "index.db")
+        digests = Digests(made.parent / "index.db")  # never written: what is compared here is read once
         if digests.of(asset.path) == digests.of(made):
             return
         following = self.next_version(asset.type, asset.name)
