@@ -28,7 +28,7 @@ class Inputs:
 
     @classmethod
     def of(cls, node: GraphNode, run: RunFolder, *, guarded: bool) -> Inputs:
-        """As they are now. A folder that holds the workspace or the like is left out: something always changes there."""
+        """As they are now. A folder that holds the workspace or the like is left out: it always changes."""
         paths = {} if guarded else mounted(node, run)
         paths = {name: path for name, path in paths.items() if not _is_busy(path, needed(run))}
         return cls(paths, {name: dict(_stamps(path)) for name, path in paths.items()})

@@ -15,7 +15,7 @@ from penstock.graph.model import GraphNode
 from penstock.run.evaluated import evaluated
 from penstock.run.modes import mounted, needed
 from penstock.run.orphans import RUN_VARIABLE
-from penstock.run.ports import input_text, output_text
+from penstock.run.ports import data_variables, input_text, output_text
 from penstock.run.process import EVERYTHING_WRITABLE, Executor, ReadOnly
 from penstock.run.reporter import Reporter
 from penstock.run.tracker import Tracker
@@ -102,7 +102,8 @@ def environment(
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
     own = {name: _rendered(text, node, run, attempt) for name, text in own_variables(node).items()}
-    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own}
+    ports = data_variables(node, run, attempt) if isinstance(node.component, CommandComponent) else {}
+    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **ports, **own}
 
 
 def _rendered(text: str, node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
@@ -112,9 +113,7 @@ def _rendered(text: str, node: GraphNode, run: RunFolder, attempt: Attempt) -> s
     template = parse_template(text, node.job.place)
     known = {("inputs", name) for name in node.inputs} | {("outputs", name) for name in node.outputs}
     parts = (
-        part
-        if isinstance(part, str) or (part.path[0], ".".join(part.path[1:])) in known
-        else str(part)
+        part if isinstance(part, str) or (part.path[0], ".".join(part.path[1:])) in known else str(part)
         for part in template.parts
         if not isinstance(part, Optional)
     )
