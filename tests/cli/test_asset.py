@@ -188,7 +188,7 @@ def test_what_is_no_good_asset_is_refused(
 @pytest.mark.parametrize("option", [["--name", "../words"], ["--version", "../../1"], ["--name", ".."]])
 def test_names_that_lead_out_are_refused(asset: Callable[..., Any], workspace: Path, option: list[str]) -> None:
     asset("create", "words.yml", *option, code=2)
-    assert not [path for path in workspace.parent.rglob("data.yml")]
+    assert not list(workspace.parent.rglob("data.yml"))
 
 
 def test_a_pipeline_component_keeps_the_version_that_latest_was(
