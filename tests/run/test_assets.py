@@ -1,4 +1,4 @@
-"""Runs with what a workspace has under names: reuse sees its content, maps win in their order, outputs are delivered."""
+"""Runs with what a workspace has under names: reuse sees its content, maps have their order, outputs are delivered."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from penstock.store.copying import copy_file
 from penstock.store.ignore import snapshot_listing
 
 _ELSEWHERE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:|.*\$\{\{", re.DOTALL)
-_FILES_OF_REQUIREMENTS = re.compile(r"-(?:r|c|-requirement|-constraint)[ =]?\s*(\S+)")
 
 
 @dataclass
@@ -141,7 +140,6 @@ class AssetFiles:
         if isinstance(conda, Scalar) and conda.value is not None:
             path = folder / _local(conda)
             copy_file(path, own / path.name)
-            _copy_requirements(path, own)
             source = with_value(source, "conda_file", _relative(own / path.name, at))
         build = source.mapping("build")
         context = build.get("path") if build is not None else None
@@ -167,14 +165,6 @@ class AssetFiles:
         for file in listing.files:
             copy_file(file.path, target / file.name)
         self.ignored += [str(left.path) for left in listing.ignored if left.by.file is not None]
-
-
-def _copy_requirements(conda: Path, own: Path) -> None:
-    """The files that the pip section of a conda file names."""
-    for name in _FILES_OF_REQUIREMENTS.findall(conda.read_text(encoding="utf-8", errors="replace")):
-        path = conda.parent / name
-        if path.is_file() and not Path(name).is_absolute() and ".." not in Path(name).parts:
-            copy_file(path, own / name)
 
 
 def _object(path: Path) -> Object:
