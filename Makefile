@@ -6,7 +6,7 @@ PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark docs schema lock format clean
+.PHONY: help run test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark test-both-ways docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ format: .venv/.dev  ## rewrite the sources as ruff would have them
 
 setup-spark: .venv-spark/.spark  ## add Apache Spark for spark nodes: pyspark in .venv-spark, and a Java runtime
 	@$(BIN)/python -c "import sys; from penstock.store.spark import lacking; sys.exit(lacking())"
+
+test-both-ways: .venv/.dev  ## every case again with --no-warm: equal results
+	$(BIN)/python -m pytest -n 2 -m both_ways tests/run/test_cases.py $(ARGS)
 
 test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
 	$(BIN)/python -m pytest -m spark $(ARGS)

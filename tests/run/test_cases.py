@@ -89,7 +89,10 @@ def case_of(folder: Path) -> Any:
     return pytest.param(folder, id=folder.name, marks=[getattr(pytest.mark, needs)] if needs else [])
 
 
-@pytest.mark.parametrize("way", [(), ("--no-warm",)], ids=["warm", "fresh"])
+FRESH = pytest.param(("--no-warm",), id="fresh", marks=pytest.mark.both_ways)
+
+
+@pytest.mark.parametrize("way", [pytest.param((), id="warm"), FRESH])
 @pytest.mark.parametrize("case", [case_of(folder) for folder in CASES])
 def test_case(case: Path, way: tuple[str, ...], penstock: Callable[..., Any], workspace: Path) -> None:
     """Both ways of starting a step come to the same."""

@@ -206,7 +206,7 @@ def _template(task: Object | None, key: str) -> Template | None:
 
 def limits_in(arguments: Mapping[str, str]) -> dict[str, float]:
     """The numbers among the predefined arguments that mean something here."""
-    names = ("error_threshold", "allowed_failed_percent", "task_overhead_timeout")
+    names = ("error_threshold", "allowed_failed_count", "allowed_failed_percent", "task_overhead_timeout")
     found = {}
     for name in names:
         text = arguments.get(name, "")

@@ -68,11 +68,12 @@ def start_parallel(step: Step) -> Handle:
 def _limits(wanted: ParallelStep, arguments: list[str]) -> dict[str, Any]:
     given = limits_in(_options(arguments))
     items = given.get("error_threshold", wanted.items)
-    percent = given.get("allowed_failed_percent")
+    count, percent = given.get("allowed_failed_count"), given.get("allowed_failed_percent")
     return {
         "limits": {
             "items": int(items) if items is not None and items >= 0 else None,
             "batches": wanted.batches,
+            "count": int(count) if count is not None and count >= 0 else None,
             "percent": percent if percent is not None and percent < 100 else None,
         },
         "overhead": given.get("task_overhead_timeout", _OVERHEAD_S),
@@ -104,7 +105,7 @@ def _append_to(wanted: ParallelStep, step: Step) -> str | None:
     """The file of the returned rows: an output that is a file, one in an output that is a folder."""
     if wanted.append_to is None:
         return None
-    path = steps.render(wanted.append_to, step.node, step.shell, step.shell_attempt)
+    path = steps.render(wanted.append_to, step.node, step.shell, step.shell_attempt).removeprefix("file://")
     return str(Path(path, ROWS)) if Path(path).is_dir() else path
 
 

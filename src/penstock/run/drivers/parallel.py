@@ -7,7 +7,7 @@ size, keys   of a mini-batch
 workers      how many processes; of them `per_instance` are one of Azure's machines
 retries      of a mini-batch that raises, takes longer than `timeout` seconds or whose worker dies
 overhead     seconds that a mini-batch's data may take to get to run()
-limits       {items, batches, percent}: how many may fail; null: any number
+limits       {items, batches, count, percent}: how many may fail; null: any number
 entry        the script with init(), run() and shutdown(); `arguments` are its command line
 append       the file that gets the returned rows, or null
 work, logs   folders for what is on its way, and for what the workers print
@@ -194,14 +194,17 @@ class Run:
         """Count it, and stop if that is too much."""
         self.failed.append(f"{batch}: {reason}")
         self.failed_items += items
-        limits = self.orders["limits"]
-        share = 100 * len(self.failed) / len(self.batches)
-        if limits["batches"] is not None and len(self.failed) > limits["batches"]:
-            raise StepError(f"{len(self.failed)} mini-batches failed (mini_batch_error_threshold: {limits['batches']})")
-        if limits["items"] is not None and self.failed_items > limits["items"]:
-            raise StepError(f"{self.failed_items} items failed (error_threshold: {limits['items']})")
-        if limits["percent"] is not None and share > limits["percent"]:
-            raise StepError(f"{share:.3g} % of the mini-batches failed (allowed_failed_percent: {limits['percent']})")
+        failed = len(self.failed)
+        percent = 100 * failed / len(self.batches)
+        for limit, found, what, name in (
+            ("batches", failed, "mini-batches", "mini_batch_error_threshold"),
+            ("items", self.failed_items, "items", "error_threshold"),
+            ("count", failed, "mini-batches", "allowed_failed_count"),
+            ("percent", percent, "% of the mini-batches", "allowed_failed_percent"),
+        ):
+            allowed = self.orders["limits"][limit]
+            if allowed is not None and found > allowed:
+                raise StepError(f"{found:.3g} {what} failed ({name}: {allowed:g})")
         self.progress()
 
     def lost(self, worker: Worker) -> None:
@@ -288,7 +291,10 @@ def main(path: str) -> int:
     run = None
     try:
         batches = split(path, orders)
-        tell(f"{len(batches)} mini-batches for {min(orders['workers'], len(batches))} workers")
+        if batches:
+            tell(f"{len(batches)} mini-batches for {min(orders['workers'], len(batches))} workers")
+        else:
+            tell("the input is empty: there is no mini-batch")
         run = Run(orders, path, batches)
         run.run()
     except StepError as error:

@@ -1,0 +1,9 @@
+from pathlib import Path
+
+
+def init():
+    pass
+
+
+def run(mini_batch):
+    return [Path(path).name for path in mini_batch]
