@@ -54,6 +54,9 @@ def project(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
+    (root / "empty").mkdir()
+    (root / "round").mkdir()
+    (root / "round" / "back").symlink_to("..")
     return root
 
 
@@ -162,6 +165,8 @@ def test_values_can_be_set(asset: Callable[..., Any], workspace: Path) -> None:
             "$schema: https://azuremlschemas.azureedge.net/latest/data.schema.json\npath: ./data\n",
             "has no name",
         ),
+        ("x.yml", "name: d\ntype: uri_folder\npath: ./round\n", "leads back to a folder that it lies in"),
+        ("x.yml", "name: d\ntype: uri_folder\npath: ./empty\n", "holds nothing that would be uploaded"),
         ("none.yml", None, "none.yml cannot be read"),
         ("parts", None, "parts is a folder"),
         ("x.yml", COMPONENT.replace("./src", "./nowhere"), "the code './nowhere' does not exist"),

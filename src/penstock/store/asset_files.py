@@ -154,6 +154,10 @@ class AssetFiles:
             copy_file(path, target / path.name)
             return _relative(target / path.name, at)
         self._copy(path, (), target)
+        if not any(target.iterdir()):
+            raise DefinitionError(
+                f"the folder {path} holds nothing that would be uploaded, so there is nothing to keep"
+            )
         return _relative(target, at)
 
     def _copy(self, path: Path | None, includes: tuple[Path, ...], target: Path) -> None:
@@ -163,6 +167,8 @@ class AssetFiles:
         listing = snapshot_listing(Path(os.path.normpath(path)) if path is not None else None, includes)
         target.mkdir(parents=True, exist_ok=True)
         for file in listing.files:
+            if file.path.is_dir():
+                raise DefinitionError(f"{file.path} leads back to a folder that it lies in; what it holds has no end")
             copy_file(file.path, target / file.name)
         self.ignored += [str(left.path) for left in listing.ignored if left.by.file is not None]
 
