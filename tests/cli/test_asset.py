@@ -41,8 +41,7 @@ FILES = {
     "parts/src/secret.txt": "secret",
     "shared/loud/__init__.py": "def of(text):\n    return text.upper()\n",
     "lab/environment.yml": "name: lab\nversion: 1\nimage: python:3.11-slim\nconda_file: conda.yml\n",
-    "lab/conda.yml": "dependencies: [python=3.11, {pip: [-r more.txt]}]\n",
-    "lab/more.txt": "no-such-package==3\n",
+    "lab/conda.yml": "dependencies: [python=3.11, {pip: [tabulate]}]\n",
     "words.yml": "name: words\ntype: uri_folder\npath: ./data\n",
     "data/a.txt": "a",
     "job.yml": JOB,
@@ -55,6 +54,9 @@ def project(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
+    (root / "empty").mkdir()
+    (root / "round").mkdir()
+    (root / "round" / "back").symlink_to("..")
     return root
 
 
@@ -98,7 +100,6 @@ def test_a_component_has_all_that_it_names(asset: Callable[..., Any], workspace:
         "component.yml",
         "environment/conda.yml",
         "environment/environment.yml",
-        "environment/more.txt",
     ]
     assert "left out, as .amlignore or .gitignore says" in created.stderr
     assert all(path.stat().st_mode & 0o222 == 0 for path in folder.rglob("*") if path.is_file())
@@ -155,7 +156,7 @@ def test_values_can_be_set(asset: Callable[..., Any], workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("job.yml", JOB, "is a pipeline job; an asset is one of component, data, environment, model"),
+        ("jobs.yml", JOB, "is a pipeline job; an asset is one of component, data, environment, model"),
         ("x.yml", "a: 1\n", "is nothing that Azure ML has"),
         ("x.yml", "name: d\ntype: uri_file\npath: ./none.csv\n", "'./none.csv' does not exist"),
         ("x.yml", "name: d\ntype: uri_folder\npath: : x\n", "x.yml:3:7: error PS001"),
@@ -164,6 +165,8 @@ def test_values_can_be_set(asset: Callable[..., Any], workspace: Path) -> None:
             "$schema: https://azuremlschemas.azureedge.net/latest/data.schema.json\npath: ./data\n",
             "has no name",
         ),
+        ("x.yml", "name: d\ntype: uri_folder\npath: ./round\n", "leads back to a folder that it lies in"),
+        ("x.yml", "name: d\ntype: uri_folder\npath: ./empty\n", "holds nothing that would be uploaded"),
         ("none.yml", None, "none.yml cannot be read"),
         ("parts", None, "parts is a folder"),
         ("x.yml", COMPONENT.replace("./src", "./nowhere"), "the code './nowhere' does not exist"),

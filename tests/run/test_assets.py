@@ -1,4 +1,4 @@
-"""Runs with what a workspace has under names: reuse sees its content, maps have an order, outputs are delivered."""
+"""Runs with what a workspace has under names: reuse sees its content, maps have their order, outputs are delivered."""
 
 from __future__ import annotations
 
@@ -148,11 +148,27 @@ def test_what_cannot_be_delivered_fails_its_node(project: Path, penstock: Callab
     (project / "job.yml").write_text(OUTPUT)
     (workspace / "datastores" / "box").mkdir(parents=True)
     (workspace / "datastores" / "box" / "o").write_text("a file")
-    ended = penstock("run", project / "job.yml", "--format", "json")
+    ended = penstock("run", project / "job.yml", "--format", "json", "--retries", "2")
     assert ended.code == 1
     nodes = {node["name"]: node for node in ended.json["nodes"]}
     assert "its output 'o' could not be delivered: it is a folder, and" in nodes["a"]["reason"]
+    assert nodes["a"]["attempts"] == 1, "what is written would be the same"
     assert nodes["b"]["status"] == "skipped"
+    (workspace / "datastores" / "box" / "o").unlink()
+    again = penstock("run", project / "job.yml", "--format", "json")
+    assert [node["status"] for node in again.json["nodes"]] == ["reused", "completed"]
+    assert (workspace / "datastores" / "box" / "o" / "a.txt").read_text() == "a\n"
+
+
+def test_a_file_goes_into_a_folder_by_its_ports_name(
+    project: Path, penstock: Callable[..., Any], workspace: Path
+) -> None:
+    text = OUTPUT.replace("uri_folder", "uri_file").replace("/a.txt", "").replace("paths/o}", "paths/deep/}")
+    (project / "job.yml").write_text(text)
+    ended = penstock("run", project / "job.yml")
+    assert ended.code == 0, ended.stderr
+    assert (workspace / "datastores" / "box" / "deep" / "o").read_text() == "a\n"
+    assert (workspace / "assets" / "data" / "made" / "1" / "files" / "o").read_text() == "a\n"
 
 
 def test_a_model_of_the_local_mlflow_registry(

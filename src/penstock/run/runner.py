@@ -234,7 +234,7 @@ class Runner:
             del self.running[name]
             self._tell_of_logs(name, running.logs.close())
             status, reason = self._judge(running, code)
-            if status == "failed" and running.step.number <= self.context.retries and not self.stopping:
+            if status == "failed" and running.step.number <= self.context.retries and not self._is_final(name):
                 self.context.reporter.told(f"'{name}': attempt {running.step.number} failed ({reason}); once more")
                 self._start(running.planned, running.step.number + 1, running.began)
             else:
@@ -249,6 +249,10 @@ class Runner:
     def _tell_of_logs(self, name: str, grown: list[Path]) -> None:
         for path in grown:
             self.context.reporter.told(f"'{name}': the log {path} {told()}")
+
+    def _is_final(self, name: str) -> bool:
+        """Whether a failed node stays that: all is being stopped, or its outputs are there and could not go on."""
+        return self.stopping or self.context.folder.node(name).outputs.exists()
 
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
         changed = running.inputs.changed()

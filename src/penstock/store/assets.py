@@ -100,7 +100,7 @@ class Assets:
                 return self._placed(kind, name, version, made, definition)
         except OSError as error:
             about = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
-            raise RunError(f"the {kind} {name} cannot be put into {self.root}: {about}") from None
+            raise RunError(f"the {kind} {name} cannot be made in {self.root}: {about}") from None
 
     def _placed(
         self, kind: AssetType, name: str, version: str | None, made: Path, definition: Callable[[str], str]
