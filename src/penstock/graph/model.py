@@ -211,6 +211,12 @@ class GraphNode:
             return self.component.outputs
         return {**self.component.outputs, **{port.name: port for port in self.artifacts}}
 
+    @property
+    def timeout_s(self) -> float | None:
+        """The node's `limits: timeout` in seconds, also one that is bound; None without one."""
+        bound = self.settings.get("limits.timeout", "")
+        return float(bound) if bound.isdecimal() and int(bound) > 0 else self.job.timeout_s
+
     def depends_on(self) -> tuple[str, ...]:
         """The names of the nodes whose outputs this one takes, each once."""
         return tuple(dict.fromkeys(value.node for value in self.inputs.values() if isinstance(value, NodeOutput)))

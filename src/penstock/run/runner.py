@@ -206,7 +206,7 @@ class Runner:
         except (OSError, RunError) as error:
             self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
-        deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None
+        deadline = started + node.timeout_s if node.timeout_s is not None else None
         self.running[node.name] = _Running(planned, step, handle, began, deadline, Logs(step.attempt.path), inputs)
         if number == 1:
             context.reporter.started(node.name)
@@ -359,7 +359,7 @@ class Runner:
         now = time.monotonic()
         for running in self.running.values():
             if running.deadline is not None and now >= running.deadline:
-                reason = f"not done after {running.planned.node.job.timeout_s:g} s (limits: timeout)"
+                reason = f"not done after {running.planned.node.timeout_s:g} s (limits: timeout)"
                 running.stop("failed", reason, self.context.grace_s)
             if running.kill_at is not None and now >= running.kill_at:
                 running.handle.signal_all(signal.SIGKILL)
