@@ -73,6 +73,7 @@ lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
 	$(UV) pip compile $(LOCK) requirements-spark.in -o requirements-spark.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(UV) pip compile $(LOCK) environments/scoring/requirements.in -o environments/scoring/requirements.txt
 	for peer in $(PEERS); do $(UV) pip compile $(LOCK) tests/bench/peers/$$peer.in -o tests/bench/peers/$$peer.txt || exit 1; done
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -87,7 +88,7 @@ $(UV): requirements-uv.txt
 COMPILED := $(BIN)/python -m compileall -q src components/_shared
 
 # Byte-compiled at install time, so that the first run is as fast as the second.
-.venv/.run: requirements.txt pyproject.toml | $(UV)
+.venv/.run: requirements.txt pyproject.toml .tools/scoring/.made | $(UV)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -96,6 +97,12 @@ COMPILED := $(BIN)/python -m compileall -q src components/_shared
 
 .venv/.dev: requirements-dev.txt .venv/.run
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# What packages are served by; made here so that uv has its wheels when a package's own environment is made from them.
+.tools/scoring/.made: environments/scoring/requirements.txt | $(UV)
+	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes -r $<
 	@touch $@
 
 # An environment of its own, found beside .venv: pandas-on-Spark needs an older numpy and pandas than the other steps.
