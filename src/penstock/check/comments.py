@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -20,8 +20,7 @@ _WHOLE = re.compile(r"#\s*penstock:\s*ignore\s*(?:\[(?P<rules>[^\]]*)\])?(?P<rea
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*(?=\s|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A suppression in a file: where it stands, and the lines whose findings it is for.
 
     These are more than one if a text of several lines begins on the first: no comment can stand in it.

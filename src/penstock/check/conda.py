@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.spec.place import Place
 from penstock.spec.source import Mapping, Node, Scalar, Sequence, scalar_text
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True):
     """A package as a conda file names it.
 
     `name` is in small letters with `-`; `pinned`: to one version, nearly; `extras`: with what its extras bring.
@@ -22,8 +22,7 @@ class Package:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Conda:
+class Conda(Struct, frozen=True):
     """A conda file. `local` are files that it points at; `opaque`: it also brings what it does not name."""
 
     packages: tuple[Package, ...]

@@ -8,14 +8,15 @@ What cannot be read for certain makes the interface incomplete, or None: then no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct
 
 Converter = Literal["text", "int", "float", "bool", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """An option or a positional argument of a script.
 
     Attributes:
@@ -59,8 +60,7 @@ class Option:
         return None if value in known else f"one of {', '.join(str(choice) for choice in self.choices)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Struct, frozen=True, dict=True):
     """The command line of a script.
 
     Attributes:
@@ -78,11 +78,11 @@ class Interface:
     abbreviations: bool
     takes_unknown: bool
     file: str
-    flags: dict[str, Option] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        flags = {name: option for option in self.options if not option.positional for name in option.names}
-        object.__setattr__(self, "flags", flags)
+    @cached_property
+    def flags(self) -> dict[str, Option]:
+        """The options that are no positionals, by each of their names."""
+        return {name: option for option in self.options if not option.positional for name in option.names}
 
     @property
     def positionals(self) -> tuple[Option, ...]:

@@ -6,9 +6,10 @@ import ast
 import posixpath
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
+
+from msgspec import Struct
 
 from penstock.check.entry_point_outline import Outline
 
@@ -16,16 +17,14 @@ _LARGEST = 1_000_000
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What a name is bound to by an import: a module, or the attribute of one."""
 
     module: str
     attribute: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotPython:
+class NotPython(Struct, frozen=True):
     """A file that Python cannot parse."""
 
     name: str
@@ -34,8 +33,7 @@ class NotPython:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What is executed together: a function or class with all in it, or the top of a module.
 
     Attributes:

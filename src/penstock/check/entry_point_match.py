@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from penstock.check.entry_point import Interface, Option
 from penstock.check.entry_point_shell import Word
@@ -13,8 +14,7 @@ from penstock.spec.expression import Reference
 _NEGATIVE = re.compile(r"-\d+|-\d*\.\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An option that the command passes, with its values; `word` is the flag, of a positional its value."""
 
     option: Option
@@ -22,8 +22,7 @@ class Given:
     values: tuple[Word, ...]
 
 
-@dataclass(slots=True)
-class Match:
+class Match(Struct):
     """What came of it.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _COMMAND_LINE = re.compile(r"argparse|add_argument|parse_args|argv|click|typer")
 _IMPORT = re.compile(
@@ -11,8 +12,7 @@ _IMPORT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """What a file's text tells without being parsed: whether it names a reader of the command line, what it imports."""
 
     about_arguments: bool

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from penstock.check.entry_point_code import Code, Function, Imported, Module, imported_files
 
 _MOST = 400
 
 
-@dataclass
-class Reached:
+class Reached(Struct, dict=True):
     """The modules that a script imports from the snapshot, and the functions and classes mentioned on the way.
 
     Only those that may have to do with the command line; to parse the others is most of the time.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from penstock.spec.expression import Optional, Reference, Template
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A word of a command line.
 
     Attributes:
@@ -56,8 +56,7 @@ class Word:
         return "".join(str(part) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A Python program that a command starts: a script by its path in the snapshot, or a module by its dotted name."""
 
     script: str
@@ -66,8 +65,7 @@ class Run:
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """What a command does.
 
     `plain`: apart from the runs nothing that could bring files, packages or variables, but for the files `written`
@@ -89,16 +87,14 @@ class _Unclosed(_Unsure):
     """The command ends within quotes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A command split into words. `quotes` are those around each reference, in order; empty for one without."""
 
     commands: tuple[tuple[Word, ...], ...]
     quotes: tuple[tuple[Reference, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenQuote:
+class OpenQuote(Struct, frozen=True):
     """A command that bash refuses since the quote `mark` is never closed."""
 
     mark: str
@@ -211,8 +207,7 @@ def _cells(template: Template) -> Iterator[_Cell]:
                 yield inner, optional
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """The word that is being read. `bare`: nothing in it was quoted, so digits before a redirection are its stream."""
 
     parts: list[str | Reference] = field(default_factory=list)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.check.coded import coded
 from penstock.check.conda import Conda, read_conda
@@ -14,8 +15,7 @@ from penstock.graph.coded import Coded
 from penstock.spec.source import Document, Mapping, Node, Scalar, parse, scalar_text
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """The definition of an environment; its paths count from `folder`."""
 
     source: Mapping

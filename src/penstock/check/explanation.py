@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from penstock.check.rule import RULES, Rule
 from penstock.errors import DefinitionError
@@ -15,8 +15,7 @@ from penstock.spec.finding import did_you_mean
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A rule with its reason and its examples; of an example the first file is the one that is checked."""
 
     rule: Rule

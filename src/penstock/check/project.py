@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.check import check
 from penstock.check.rule import RULES
@@ -31,16 +33,14 @@ _AZURE = re.compile(
 _TEMPLATE = re.compile(rb"\{\{-|\{%|\{\{\s*(?:\.|\$|cookiecutter\b)")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A file to check. `named`: on the command line, rather than met in a folder."""
 
     path: Path
     named: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All findings in the order of their places, and how many Azure ML files were looked at."""
 
     findings: tuple[Finding, ...]

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 PREFIX = "azureml:"
 ReferenceKind = Literal["environment", "component", "data", "model", "compute"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why a reference is none. `what`: its form, or the missing version; `fix` is the way out."""
 
     what: Literal["uri", "form", "version"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.check.subject import Subject
 from penstock.graph.literals import azure_text
@@ -12,8 +13,7 @@ from penstock.spec.expression import Reference
 from penstock.spec.model import JobNode, PipelineComponent
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The pipeline that a node stands in: its inputs, and its nodes, by names that `prefix` completes."""
 
     prefix: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.check.subject import Subject
 from penstock.spec.finding import Finding, Severity
 from penstock.spec.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """One occurrence of what a rule looks for."""
 
     message: str
@@ -22,8 +22,7 @@ class Told:
 Look = Callable[[Subject], Iterator[Told]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A check with a name. `look` yields what it finds.
 
     `azure_only`: what it finds keeps Azure from running the job, but not this machine.

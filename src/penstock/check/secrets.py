@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 SecretKind = Literal["key", "signature", "credential", "subscription"]
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A secret in a text: what it is, in words, and where it begins. The secret itself is not kept."""
 
     kind: SecretKind
@@ -20,8 +20,7 @@ class Secret:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     """`anchors`: small-letter texts, one of which stands in every match. The group `s` is the secret itself."""
 
     kind: SecretKind

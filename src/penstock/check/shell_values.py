@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from penstock.check.entry_point_shell import Line, OpenQuote, Word, read_line
 from penstock.spec.expression import Optional, Reference, Template
@@ -14,8 +15,7 @@ _PLAIN = re.compile(r"[\w./:=@%+,^-]+")
 _VARIABLE = re.compile(r"\$(?:\{?(\w+)|[$@*#?!-])")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What becomes of a value: `what` in one word, `how` in words for people.
 
     open: the command has no end any more; words: bash makes several arguments of the value, or none; variable: bash

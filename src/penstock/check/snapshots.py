@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.check.entry_point import Interface
 from penstock.check.entry_point_argparse import read_argparse
@@ -25,8 +26,7 @@ from penstock.spec.source import Scalar, Sequence, scalar_text
 _ELSEWHERE = ("azureml:", "git+", "https://", "http://")
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What `code:` and `additional_includes:` upload. `whole`: nothing else comes along, an artifact for example."""
 
     files: tuple[SnapshotFile, ...]
@@ -35,8 +35,7 @@ class Snapshot:
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """A Python program that a component's command starts, and its source as far as it is in the snapshot."""
 
     component: CommandComponent
@@ -48,8 +47,7 @@ class Started:
     interface: Interface | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True):
     """A Python file that is executed first, and the folder of the snapshot that its absolute imports start from."""
 
     by: Coded

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.check.structure_schema import Field, definition
 from penstock.check.structure_values import WORDS, accepts, folded, is_output_binding
@@ -37,8 +39,7 @@ _MANY = 100  # unknown keys of one object: what is meant by more of them is not 
 _LONG = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something that the client refuses or, `ignored`, passes over. `key` is the key that it is about."""
 
     what: What
@@ -57,8 +58,7 @@ class Problem:
 Problems = tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """What a value belongs to: how messages call it, its key, and where that key stands."""
 
     name: str

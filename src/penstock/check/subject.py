@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from penstock.graph.library import Library
 from penstock.graph.model import Composite, Graph, GraphNode
@@ -18,8 +19,7 @@ from penstock.spec.read import read_job
 from penstock.spec.source import Document, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True, eq=False):
     """One file to check.
 
     Attributes:
@@ -42,7 +42,7 @@ class Subject:
     component: Component | None
     files: Files
     found: tuple[Finding, ...]
-    cache: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[object, Any] = field(default_factory=dict)
     elsewhere: Set[int] = frozenset()
 
     @property

@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from penstock.check.comments import Comment, comments
 from penstock.check.rule import RULES
@@ -29,8 +30,7 @@ _HEADER = re.compile(r"(?m)^[ \t]*\[\[\s*check\s*\.\s*ignore\s*\]\]")
 _EXAMPLE = 'path = "vendor/**", rules = ["PS8*"], reason = "..."'
 
 
-@dataclass(frozen=True)
-class Ignore:
+class Ignore(Struct, frozen=True, dict=True):
     """One `[[check.ignore]]`: files as in .gitignore, rules with `*` for any part of a name."""
 
     path: str
@@ -49,8 +49,7 @@ class Ignore:
         return bool(self._files.match_file(path))
 
 
-@dataclass(frozen=True, slots=True)
-class Ignores:
+class Ignores(Struct, frozen=True):
     """What `penstock.toml` of the project at `root` (absolute) says, empty if there is none."""
 
     root: Path
@@ -86,8 +85,7 @@ def _ignore(item: Any, place: Place) -> Ignore:
     return Ignore(path, tuple(rules), reason.strip(), place)
 
 
-@dataclass
-class Suppressions:
+class Suppressions(Struct):
     """Applies suppressions. `read` gives a file's bytes, empty if it has none; `ignores_of` the settings of a file."""
 
     read: Callable[[str], bytes]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 _MOST = 8
 
 
-@dataclass(frozen=True)
-class Interpreters:
+class Interpreters(Struct, frozen=True):
     """What runs each node; `unmade` are those whose environment would have to be made first."""
 
     host: str

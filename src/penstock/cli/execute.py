@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import click
+from msgspec import Struct
 
 from penstock.cli.environments import in_virtual_environments, on_this_interpreter
 from penstock.cli.progress import reporting
@@ -33,8 +33,7 @@ from penstock.store.tracking import Tracking, mlflow_version
 from penstock.store.workspace import RunFolder, Workspace
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """What `penstock run` is told by its options."""
 
     jobs: int

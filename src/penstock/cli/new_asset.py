@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from penstock.check import check
 from penstock.check.subject import Subject, subject_of
@@ -26,8 +27,7 @@ _MOST = 5
 _OF_JOBS = {"compute", "experiment_name", "settings", "services", "limits", "identity"}
 
 
-@dataclass
-class NewAsset:
+class NewAsset(Struct):
     """A checked definition. `told` is what a person should know of it."""
 
     type: AssetType

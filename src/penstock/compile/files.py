@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from penstock.compile.client import ask, quiet
 from penstock.compile.document import job_document
@@ -21,8 +22,7 @@ Status = Literal["written", "current", "stale", "missing", "removed", "left over
 _DIFF_LINES = 20
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One compiled file: what was done with it, or what is wrong with it.
 
     `diff` holds the first lines of the difference between the file and what its pipeline compiles to.
@@ -33,8 +33,7 @@ class Outcome:
     diff: str = ""
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """What one pipeline in Python compiles to.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from penstock.errors import DefinitionError
 
@@ -14,8 +15,7 @@ class RefusedError(DefinitionError):
     """Something in a pipeline that job YAML cannot say. The message begins with where it is: `jobs.train: ...`."""
 
 
-@dataclass
-class Target:
+class Target(Struct):
     """The files that one pipeline in Python compiles to.
 
     Attributes:

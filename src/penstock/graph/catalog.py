@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Located:
+
+class Located(Struct, frozen=True):
     """Where it lies. `note` is what a person should know of that; `mapped`: somebody says so for its URI."""
 
     path: Path
@@ -16,8 +16,7 @@ class Located:
     mapped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NotHere:
+class NotHere(Struct, frozen=True):
     """Why a name leads to nothing, as the end of a sentence about it, and the way out."""
 
     why: str

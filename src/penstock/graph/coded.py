@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.spec.model import Code, CommandComponent, OtherComponent
 from penstock.spec.place import Place
@@ -32,8 +34,7 @@ class Coded(Protocol):
     def source(self) -> Mapping: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scripted:
+class Scripted(Struct, frozen=True):
     """A parallel or spark step, or a deployment: it names a script where a command component has a command."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.graph.literals import azure_text, coerce
 from penstock.graph.model import Data, IfElse, Item, Literal, Loop, NodeOutput, Unresolved, Value
@@ -24,8 +25,7 @@ _JOB = re.compile(r"\$\{\{\s*parent\.jobs\.(\w+)\s*\}\}")
 _PORT = re.compile(r"\$\{\{\s*parent\.jobs\.\w+\.(?:inputs|outputs)\.(\w+)\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """The node that a loop repeats: its ports, and the leaf output behind each of its outputs."""
 
     inputs: Mapping[str, InputPort]
@@ -33,8 +33,7 @@ class Body:
     leaves: Mapping[str, NodeOutput]
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """The pipeline that a control node stands in, as far as the node needs it."""
 
     prefix: str

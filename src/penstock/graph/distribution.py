@@ -6,15 +6,14 @@ guide (SDK v2)".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from penstock.graph.model import GraphNode
 from penstock.spec.place import Place
 from penstock.spec.source import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """What `distribution` asks for.
 
     Attributes:

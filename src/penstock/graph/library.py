@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
+
+from msgspec import Struct, field
 
 from penstock.graph.catalog import Catalog, NotHere
 from penstock.spec.files import Files
@@ -18,16 +19,14 @@ from penstock.spec.source import Document, Mapping, parse
 _PROMPT_FLOW = "https://azuremlschemas.azureedge.net/promptflow/"  # Azure's client makes the ports of its component
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class NotFound(Struct, frozen=True):
     """Why a reference leads to no component."""
 
     what: OneOf["component", "registered"]
     message: str
 
 
-@dataclass
-class Library:
+class Library(Struct):
     """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
 
     `findings` collects what is wrong with the component files that `find` has led to; `cache` is for what others read

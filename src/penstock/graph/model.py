@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal as OneOf
+
+from msgspec import Struct, field
 
 from penstock.graph.order import cycle
 from penstock.spec.model import (
@@ -29,8 +30,7 @@ from penstock.spec.place import Place
 _ELSEWHERE = re.compile(r"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A plain value as the command line gets it: what Azure's client would send for it."""
 
     text: str
@@ -38,8 +38,7 @@ class Literal:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """Data outside the pipeline: a local path (relative ones from `folder`) or a URI.
 
     `found` is where on this machine that lies which a URI names, `mapped` whether somebody says so for this URI.
@@ -67,8 +66,7 @@ class Data:
         return self.folder / (text.removeprefix("//localhost").removeprefix("//") if text != self.uri else text)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOutput:
+class NodeOutput(Struct, frozen=True):
     """The output `port` of the leaf node `node`."""
 
     node: str
@@ -77,30 +75,26 @@ class NodeOutput:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Unset:
+class Unset(Struct, frozen=True):
     """An optional input without a value."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An input of a pipeline component that is looked at by itself: its value comes with the job that uses it."""
 
     type: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """A required input without a value. `place` is the name of the node that lacks it."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
+class Unresolved(Struct, frozen=True):
     """An expression that leads to nothing.
 
     `what` says why: no such input, job or output (`known` lists what there is), not of the language (syntax), data
@@ -115,8 +109,7 @@ class Unresolved:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
+class Invalid(Struct, frozen=True):
     """A value that its port does not take: wrong type, out of range, or not in the enum."""
 
     what: OneOf["type", "range", "enum"]
@@ -124,8 +117,7 @@ class Invalid:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class LoopInput:
+class LoopInput(Struct, frozen=True):
     """An input of a loop's body that each iteration gets a value of its own for; `first` is what the body says itself.
 
     `loop` is the full name of the loop node, `name` the body's input.
@@ -138,8 +130,7 @@ class LoopInput:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """A longer string with inputs of a loop's body in it: a text once the iteration is known."""
 
     parts: tuple[str | LoopInput, ...]
@@ -150,8 +141,7 @@ class Joined:
 Value = Literal | Data | NodeOutput | Given | Unset | Missing | Unresolved | Invalid | LoopInput | Joined
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A node runs only if `condition` comes to `wanted`; `by` is the control node that says so.
 
     `quiet`: one whose turn never comes is not told of, as the iterations after a loop's last one.
@@ -163,8 +153,7 @@ class Guard:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Iteration:
+class Iteration(Struct, frozen=True):
     """What an iteration of a loop makes: the node output behind each output of the loop."""
 
     label: str
@@ -175,8 +164,7 @@ ARTIFACTS = ("artifacts", "default")
 """Outputs that every job has without declaring them: what it leaves in ./outputs and ./logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class OuterOutput:
+class OuterOutput(Struct, frozen=True):
     """What a nested pipeline, `whose`, says of one of its outputs, which is the output `port` of a node in it."""
 
     whose: str
@@ -184,8 +172,7 @@ class OuterOutput:
     value: OutputValue
 
 
-@dataclass(frozen=True, slots=True)
-class GraphNode:
+class GraphNode(Struct, frozen=True):
     """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
 
     `settings` holds what bindings outside of the inputs came to, by dotted path: `resources.instance_count` -> `2`.
@@ -222,8 +209,7 @@ class GraphNode:
         return tuple(dict.fromkeys(value.node for value in self.inputs.values() if isinstance(value, NodeOutput)))
 
 
-@dataclass(frozen=True, slots=True)
-class Composite:
+class Composite(Struct, frozen=True):
     """A nested pipeline, after flattening: kept so that its own inputs and outputs can be checked."""
 
     name: str
@@ -232,8 +218,7 @@ class Composite:
     inputs: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A node that cannot become part of the graph."""
 
     name: str
@@ -243,8 +228,7 @@ class Broken:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class IfElse:
+class IfElse(Struct, frozen=True):
     """A condition; `true` and `false` are the names of the nodes or nested pipelines that run only then."""
 
     name: str
@@ -254,16 +238,14 @@ class IfElse:
     false: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What one iteration of parallel_for gives to the inputs of its body."""
 
     label: str
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """A do_while or parallel_for node.
 
     Attributes:
@@ -289,8 +271,7 @@ class Loop:
     max_concurrency: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """A pipeline ready to be checked and planned. `outputs` are the pipeline's own."""
 
     job: PipelineJob

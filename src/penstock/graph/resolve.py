@@ -8,8 +8,9 @@ nodes may refer to nodes that stand further down in the file, or, wrongly, to ea
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from penstock.graph.control import Around, read_control
 from penstock.graph.library import Library, NotFound

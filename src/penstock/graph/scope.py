@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from penstock.graph.control import Body, body_name, output_type
 from penstock.graph.literals import azure_text, coerce
@@ -25,8 +26,7 @@ from penstock.spec.model import Component, InputPort, InputValue, JobNode, Outpu
 from penstock.spec.source import Mapping, Scalar, scalar_text
 
 
-@dataclass
-class Child:
+class Child(Struct):
     """A node of a scope: its component, and its own scope if that is a pipeline."""
 
     job: JobNode
@@ -34,8 +34,7 @@ class Child:
     inner: Scope | None
 
 
-@dataclass
-class Scope:
+class Scope(Struct):
     """A pipeline that is being resolved. `chain` holds the pipeline components around it.
 
     `is_job`: it is there for a job that names a component, whose nodes are the job's own.

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from statistics import NormalDist
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from penstock.graph.literals import azure_text
 from penstock.graph.model import GraphNode
@@ -22,8 +23,7 @@ MOST_TRIALS = 1000
 _EDGE = 1e-12  # of the unit interval, so that the normal distributions stay finite
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A distribution of the search space.
 
     `numbers` are its settings, `texts` the values of a choice as the trial gets them; `whole` says that only whole
@@ -77,8 +77,7 @@ class Parameter:
         return str(int(value)) if self.whole else str(float(value))
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyTermination:
+class EarlyTermination(Struct, frozen=True):
     """When a trial is ended because it will not be the best."""
 
     kind: Literal["bandit", "median_stopping", "truncation_selection"]
@@ -90,8 +89,7 @@ class EarlyTermination:
     exclude_finished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Struct, frozen=True):
     """A sweep.
 
     Attributes:

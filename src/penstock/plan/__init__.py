@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.errors import DefinitionError
 from penstock.graph.model import Graph, GraphNode, NodeOutput
@@ -12,8 +14,7 @@ from penstock.plan.loops import unrolled
 from penstock.spec.finding import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedNode:
+class PlannedNode(Struct, frozen=True):
     """A node with its verdict.
 
     `needs` are the nodes that must have completed before it, `after` those that must have ended.
@@ -30,8 +31,7 @@ class PlannedNode:
         return self.node.name
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Nodes in an order in which they can run. `notes` are what a person should know before."""
 
     graph: Graph

@@ -7,7 +7,8 @@ Source of the expressions: Azure ML's "Expressions in Azure Machine Learning SDK
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.graph.model import Graph, NodeOutput
 from penstock.spec.model import DATA_TYPES, OutputValue
@@ -17,8 +18,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(name|default_datastore|output_name)\s*\}\}"
 DEFAULT_DATASTORE = "workspaceblobstore"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What becomes of the output `port` of the node `node` once that has completed.
 
     Attributes:

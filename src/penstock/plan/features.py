@@ -6,14 +6,14 @@ run says so. `refused`: nothing is started, with the reason. Each row names the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Here = Literal["same", "emulated", "told", "refused"]
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """A row. `keys` are the YAML keys that it covers, each after what it stands in: `command.limits`."""
 
     what: str

@@ -25,9 +25,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from penstock.graph.code import code_files
 from penstock.graph.coded import Coded, coded_of
@@ -57,8 +58,7 @@ class Digests(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The parts of a key, in words."""
 
     parts: Mapping[str, str]
@@ -73,8 +73,7 @@ class Key:
         return tuple(name for name in names if self.parts.get(name) != other.get(name))
 
 
-@dataclass(frozen=True)
-class KeyMaker:
+class KeyMaker(Struct, frozen=True):
     """Makes keys. `produced` gives the digest of another node's output, None while it is not known."""
 
     files: Files

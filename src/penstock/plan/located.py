@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.graph.catalog import Catalog, Located, NotHere
 from penstock.graph.coded import coded_of, with_environment
@@ -22,8 +24,7 @@ def _is_name(delivery: Delivery) -> bool:
     return bool(NAME.fullmatch(delivery.asset or "") and version)
 
 
-@dataclass
-class Locator:
+class Locator(Struct):
     """Gives a graph in which every piece of data that a catalog knows has its path.
 
     `findings`: PR103 data that is not on this machine, PR108 outputs that have no place to go to. `notes` are for a

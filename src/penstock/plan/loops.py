@@ -7,7 +7,9 @@ becomes a node that ends after them and has their outputs: of do_while those of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.graph.literals import coerce
 from penstock.graph.model import (
@@ -64,8 +66,7 @@ def _guarded(nodes: Nodes, branch: IfElse) -> Nodes:
     return found
 
 
-@dataclass(frozen=True)
-class _Turn:
+class _Turn(Struct, frozen=True):
     """One iteration: its label, what its inputs are, and the nodes of those before it that must have ended."""
 
     label: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.graph.coded import scalar
 from penstock.graph.model import Data, Graph, GraphNode, NodeOutput
@@ -35,8 +36,7 @@ IGNORED_ARGUMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ParallelStep:
+class ParallelStep(Struct, frozen=True):
     """A parallel step.
 
     Attributes:

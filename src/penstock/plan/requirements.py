@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.graph.coded import Coded
 from penstock.spec.files import Files
@@ -28,8 +29,7 @@ _LEFT_OUT |= {"libgcc", "libgcc-ng", "libstdcxx-ng", "openssl", "git", "openjdk"
 _CONDA = re.compile(r"(?:[\w.-]+(?:/[\w-]+)?::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<version>[^\[]*)(?:\[.*\])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Struct, frozen=True):
     """A virtual environment's content.
 
     Attributes:

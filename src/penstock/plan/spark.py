@@ -7,7 +7,8 @@ The settings are those of the node's `conf`, else of its component's, as Azure's
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.graph.coded import scalar
 from penstock.graph.model import Graph, GraphNode
@@ -34,8 +35,7 @@ _OF_EXECUTORS = (
 _LISTED = ("py_files", "jars", "files", "archives")
 
 
-@dataclass(frozen=True, slots=True)
-class SparkStep:
+class SparkStep(Struct, frozen=True):
     """`file` is the script; without one `class_name` is what the first of the jars holds.
 
     `listed` holds `py_files`, `jars`, `files` and `archives`, which count from the code folder.

@@ -11,8 +11,9 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.graph.distribution import Distribution
 from penstock.run import step as steps
@@ -32,8 +33,7 @@ _MPI_HERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One process of a node: its machine, counted from 0, and the variables that tell it who it is."""
 
     instance: int

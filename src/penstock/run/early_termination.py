@@ -8,14 +8,14 @@ not before `delay_evaluation`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import fmean, median
+
+from msgspec import Struct
 
 from penstock.graph.sweep import EarlyTermination
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """What a trial has logged so far, in order."""
 
     values: Sequence[float]

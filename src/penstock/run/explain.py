@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from penstock.graph.model import GraphNode, NodeOutput
 from penstock.plan import Plan
@@ -15,8 +16,7 @@ from penstock.store.cache import Cache
 from penstock.store.digests import Digests, listing_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """A node's verdict. `changed` names the parts of its key that are not those of the last run."""
 
     name: str
@@ -28,8 +28,7 @@ class Explained:
         return {"name": self.name, "verdict": self.verdict, "reason": self.reason, "changed": list(self.changed)}
 
 
-@dataclass
-class Explainer:
+class Explainer(Struct):
     """Explains a plan. `previous` gives the parts of the key that a node had when it last ran or was reused."""
 
     files: Files

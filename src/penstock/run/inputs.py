@@ -9,8 +9,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.graph.model import GraphNode
 from penstock.run.modes import mounted, needed
@@ -19,8 +20,7 @@ from penstock.store.workspace import RunFolder
 _Stamps = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The mounted inputs of one attempt, by name; none of them on a machine that keeps them read-only."""
 
     paths: Mapping[str, str]

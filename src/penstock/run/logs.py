@@ -13,8 +13,9 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 LIMIT = 100 << 20
 LOOK_EVERY_S = 1.0
@@ -23,8 +24,7 @@ _KEEP_SIZE_PUNCH_HOLE = 0x03
 _PATTERNS = ("*.txt", "trials/*/std_log.txt", "workers/*.txt")
 
 
-@dataclass
-class Logs:
+class Logs(Struct):
     """The logs of one attempt. `cut` holds the sizes at which those that were too large have been looked at."""
 
     folder: Path

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import PenstockError, RunError
 from penstock.graph.catalog import Catalog, NotHere
@@ -24,8 +25,7 @@ from penstock.store.workspace import RunFolder
 _DATA = ("uri_file", "uri_folder", "mltable")
 
 
-@dataclass(frozen=True)
-class Deliveries:
+class Deliveries(Struct, frozen=True, dict=True):
     """The outputs of a run that go somewhere. `told` says what has gone where."""
 
     graph: Graph

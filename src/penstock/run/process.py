@@ -9,10 +9,11 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.run.keeper import Keeper
@@ -29,8 +30,7 @@ class ReadOnly(NamedTuple):
 EVERYTHING_WRITABLE = ReadOnly()
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSpec:
+class ProcessSpec(Struct, frozen=True):
     """A command line for bash, with its working folder, environment and log file.
 
     `imports` are the modules of large libraries that it will import; `own_variables`: whether the definition sets
@@ -76,8 +76,7 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Something that has ended when it is started."""
 
     code: int

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 # `running` is the run's status in run.json until it has ended.
 Status = Literal["completed", "reused", "failed", "skipped", "canceled", "running"]
 EXIT_CODES = {"completed": 0, "failed": 1, "canceled": 130}
 
 
-@dataclass(frozen=True, slots=True)
-class NodeResult:
+class NodeResult(Struct, frozen=True):
     """A node's end. `outputs` are the paths of its published outputs, `log` that of its last attempt's log."""
 
     name: str
@@ -41,8 +41,7 @@ class NodeResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """A run's end, with its nodes in plan order."""
 
     run: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from penstock.graph.model import GraphNode, NodeOutput
 from penstock.plan.key import Key, KeyMaker
@@ -14,8 +15,7 @@ from penstock.store.digests import Digests, listing_digest
 from penstock.store.workspace import RunFolder
 
 
-@dataclass
-class Reuse:
+class Reuse(Struct):
     """Keys and kept outputs of one run's nodes.
 
     With `force` nothing is reused, but all is kept. With `inputs_from`, an earlier run, only the node `only` runs; the

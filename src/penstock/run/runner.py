@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from penstock.errors import RunError
 from penstock.graph.model import ARTIFACTS, GraphNode
@@ -30,8 +31,7 @@ GRACE_S = 5.0
 SAVE_EVERY_S = 0.25
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Struct, frozen=True):
     """What all nodes of a run share. `tracking` holds each node's MLflow variables.
 
     `programs` holds the folder of the interpreter of each node that has one of its own.
@@ -57,8 +57,7 @@ class Context:
     grace_s: float = GRACE_S
 
 
-@dataclass
-class _Running:
+class _Running(Struct):
     """A node whose process is alive; `stopped` is how it will have ended once it has been told to end.
 
     `began` is the start of its first attempt, `deadline` that of this attempt by its `limits: timeout`.
@@ -87,8 +86,7 @@ class _Running:
         return min((due for due in (own, self.handle.due) if due is not None), default=None)
 
 
-@dataclass
-class Runner:
+class Runner(Struct):
     """Runs a plan to its end.
 
         while a node waits or runs:
@@ -110,7 +108,7 @@ class Runner:
     began: float = field(default_factory=time.monotonic)
     saved: float = 0.0
     looked: float = field(default_factory=time.monotonic)
-    shell_folder: RunFolder = field(init=False)
+    shell_folder: RunFolder | None = None
 
     def run(self) -> RunResult:
         """Run every node; returns when all have ended."""
@@ -181,7 +179,7 @@ class Runner:
         step = Step(
             node=node,
             run=context.folder,
-            shell=self.shell_folder,
+            shell=self.shell_folder or self.context.folder,
             number=number,
             tracking=context.tracking.get(node.name, {}),
             files=context.files,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.graph.code import code_files
@@ -28,8 +29,7 @@ from penstock.store.workspace import Attempt, RunFolder
 THIS_INTERPRETER = Path(sys.executable).parent
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One attempt to run a node.
 
     Attributes:

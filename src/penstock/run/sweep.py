@@ -7,8 +7,10 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.errors import RunError
 from penstock.graph.model import GraphNode
@@ -38,8 +40,7 @@ def start(step: Step) -> Handle:
     return running
 
 
-@dataclass
-class Trial:
+class Trial(Struct):
     """A trial. `ending` is why it was told to end; `seen` the intervals that early termination has looked at."""
 
     number: int
@@ -70,8 +71,7 @@ class Trial:
         return {**own, "metric": self.metric, "run_id": self.run_id, "log": str(self.attempt.log)}
 
 
-@dataclass
-class SweepHandle:
+class SweepHandle(Struct):
     """The trials of one attempt, started as earlier ones end."""
 
     step: Step

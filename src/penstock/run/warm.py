@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from penstock.graph.code import code_files
 from penstock.graph.coded import coded_of
@@ -33,8 +34,7 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9_./+@%:,= \t\n-]|'[^']*'|\"[^\"$`\\!]*\")*")
 _PYTHON = ("python", "python3")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A Python program with its arguments: a script, or a module."""
 
     argv: tuple[str, ...]
@@ -56,8 +56,7 @@ def program_of(command: str) -> Program | None:
     return Program(tuple(words), module=False) if words and not words[0].startswith("-") else None
 
 
-@dataclass
-class WarmProcesses:
+class WarmProcesses(Struct):
     """An executor that forks steps from one process of this interpreter where that is faster, else starts them fresh.
 
     Fresh are: commands that are more than one plain Python program, steps that import little, steps with environment
@@ -99,8 +98,7 @@ class WarmProcesses:
             self._zygote.close()
 
 
-@dataclass
-class _Zygote:
+class _Zygote(Struct):
     process: subprocess.Popen[bytes]
     socket: socket.socket
     keeper: Keeper
@@ -184,8 +182,7 @@ class _Zygote:
         self.keeper.forget(self.process.pid)
 
 
-@dataclass
-class _WarmHandle:
+class _WarmHandle(Struct):
     """A step that the zygote has forked, or will; a fresh process if it could not."""
 
     zygote: _Zygote

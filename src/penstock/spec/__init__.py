@@ -1,1 +1,1 @@
-"""YAML files as frozen dataclasses that remember where every word stands. Knows no disk and no Azure."""
+"""YAML files as frozen structs that remember where every word stands. Knows no disk and no Azure."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.spec.place import Place
 
@@ -20,8 +21,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """What stands between `${{` and `}}`, split at its dots, and where it begins."""
 
     path: tuple[str, ...]
@@ -31,15 +31,13 @@ class Reference:
         return "${{" + ".".join(self.path) + "}}"
 
 
-@dataclass(frozen=True, slots=True)
-class Optional:
+class Optional(Struct, frozen=True):
     """A `$[[ ... ]]` part of a command."""
 
     parts: tuple[str | Reference, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A text with expressions in it."""
 
     text: str

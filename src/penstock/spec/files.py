@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class SnapshotFile:
+
+class SnapshotFile(Struct, frozen=True):
     """A file that a snapshot uploads: where it lies, and its path from the snapshot's root with slashes."""
 
     path: Path

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from penstock.spec.source import Mapping, Node, Scalar, Sequence
 
@@ -28,8 +29,7 @@ Family = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A family with the type in it: `job pipeline`, `deployment managed_online`."""
 
     family: Family

@@ -6,8 +6,9 @@ Sources: Azure ML's "CLI (v2) MLtable YAML schema" and the schema that the packa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from penstock.errors import DefinitionError
 from penstock.spec.finding import Finding, did_you_mean
@@ -42,8 +43,7 @@ _INFERRED_FROM = 200
 Step = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class TablePath:
+class TablePath(Struct, frozen=True):
     """An entry of `paths`: a file, a folder with all below it, or a pattern."""
 
     kind: str
@@ -56,8 +56,7 @@ class TablePath:
         return "://" not in self.text.removeprefix("file://") and not self.text.startswith("azureml:")
 
 
-@dataclass(frozen=True, slots=True)
-class MLTable:
+class MLTable(Struct, frozen=True):
     """`steps` are the transformations as plain values, `op` first; see run/drivers/parallel_tables.py."""
 
     paths: tuple[TablePath, ...]

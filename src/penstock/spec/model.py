@@ -1,4 +1,4 @@
-"""What Azure ML v2 job and component YAML says, as frozen dataclasses.
+"""What Azure ML v2 job and component YAML says, as frozen structs.
 
 Reading is permissive: a missing or odd value becomes None and the rules of `check` tell of it. `source` is the
 mapping that an object was read from, so that a rule can look at keys that the model does not know.
@@ -7,8 +7,9 @@ mapping that an object was read from, so that a rule can look at keys that the m
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.spec.expression import Template
 from penstock.spec.place import Place
@@ -18,8 +19,7 @@ LITERAL_TYPES = ("string", "number", "integer", "boolean")
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model", "safetensors_model")
 
 
-@dataclass(frozen=True, slots=True)
-class InputPort:
+class InputPort(Struct, frozen=True):
     """An input that a component or a pipeline declares."""
 
     name: str
@@ -36,8 +36,7 @@ class InputPort:
         return self.type in LITERAL_TYPES
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPort:
+class OutputPort(Struct, frozen=True):
     """An output that a component or a pipeline declares."""
 
     name: str
@@ -45,8 +44,7 @@ class OutputPort:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class InputValue:
+class InputValue(Struct, frozen=True):
     """What a job gives to an input: text that may hold expressions, a plain value, or data at a path.
 
     `template` is the text or the data's `path`; `scalar` the value as it stands; `is_data` tells the object form
@@ -63,8 +61,7 @@ class InputValue:
     value_place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class OutputValue:
+class OutputValue(Struct, frozen=True):
     """What a job says of an output: a binding to the pipeline's output, or settings of its own.
 
     `asset` and `asset_version` are what it is registered by.
@@ -80,8 +77,7 @@ class OutputValue:
     asset_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """The snapshot: `code` and `additional_includes`, as written."""
 
     path: str | None
@@ -89,8 +85,7 @@ class Code:
     includes: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandComponent:
+class CommandComponent(Struct, frozen=True):
     """A command component, or the inline definition of a command node."""
 
     name: str
@@ -107,8 +102,7 @@ class CommandComponent:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class OtherComponent:
+class OtherComponent(Struct, frozen=True):
     """A component of another type (parallel, spark, data_transfer, automl), or the inline definition of such a node."""
 
     name: str
@@ -122,8 +116,7 @@ class OtherComponent:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class JobNode:
+class JobNode(Struct, frozen=True):
     """A node of a pipeline: an entry of `jobs:`.
 
     `component` is the reference as it stands (`component:`, of a sweep node `trial:`); `inline` the definition that the
@@ -145,16 +138,14 @@ class JobNode:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """A pipeline job's `settings`."""
 
     continue_on_step_failure: bool = False
     force_rerun: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineComponent:
+class PipelineComponent(Struct, frozen=True):
     """A pipeline component: a graph with ports."""
 
     name: str
@@ -168,8 +159,7 @@ class PipelineComponent:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineJob:
+class PipelineJob(Struct, frozen=True):
     """A pipeline job, or a single job made into a pipeline of one node.
 
     `component` is the pipeline component whose graph a job without `jobs` has.

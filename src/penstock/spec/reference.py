@@ -13,8 +13,9 @@ _utils/_storage_utils.py).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 PREFIX = "azureml:"
 AssetType = Literal["component", "data", "environment", "model"]
@@ -38,8 +39,7 @@ _DATASTORE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AssetReference:
+class AssetReference(Struct, frozen=True):
     """An asset. `type` is None where the text does not say it; without version and label the latest is meant."""
 
     type: AssetType | None
@@ -53,8 +53,7 @@ class AssetReference:
         return self.version is None and self.label in (None, LATEST)
 
 
-@dataclass(frozen=True, slots=True)
-class DatastorePath:
+class DatastorePath(Struct, frozen=True):
     """A path in a datastore, with slashes; empty for all of it."""
 
     name: str

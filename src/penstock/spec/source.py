@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.spec.finding import Finding
 from penstock.spec.place import Place
@@ -25,8 +26,7 @@ _MAX_ALIASED = 200_000
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A value without parts. `text` is what stands in the file, `value` what YAML makes of it."""
 
     place: Place
@@ -34,24 +34,21 @@ class Scalar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """A list."""
 
     place: Place
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key of a mapping with its value."""
 
     key: Scalar
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """An object. `place` is that of its first key. Of a duplicate key the last one counts, as in PyYAML."""
 
     place: Place
@@ -97,8 +94,7 @@ def plain(node: Node | None) -> Any:
     return node.value if node is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A parsed file. `root` is None when it could not be parsed; `findings` says why, and names duplicate keys.
 
     `several`: the documents of a file that holds more than one; `tagged`: it is YAML with tags of another tool.
@@ -188,8 +184,7 @@ def _error(problem: str, event: yaml.Event, kind: type[yaml.MarkedYAMLError] = y
     return kind(problem=problem, problem_mark=mark)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A list or an object whose end has not come yet. The children of an object are keys and values in turn.
 
     `size` counts the values in it so far, those of aliases as often as they are named.

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from penstock.errors import DefinitionError
 from penstock.graph.coded import code_at
@@ -26,8 +27,7 @@ from penstock.store.ignore import snapshot_listing
 _ELSEWHERE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:|.*\$\{\{", re.DOTALL)
 
 
-@dataclass
-class AssetFiles:
+class AssetFiles(Struct):
     """Copies what a definition names into `folder`.
 
     `pinned` gives a reference to a component or an environment with the version that is meant; `ignored` collects what

@@ -13,8 +13,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import DefinitionError, RunError
 from penstock.spec.reference import ASSET_TYPES, NAME, VERSION, AssetType, version_order
@@ -26,8 +27,7 @@ _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _NEW = ".new-"
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """A version of an asset and its folder."""
 
     type: AssetType
@@ -44,8 +44,7 @@ class Asset:
         return f"{self.type} {self.name}:{self.version}"
 
 
-@dataclass(frozen=True)
-class Assets:
+class Assets(Struct, frozen=True):
     """The assets of a workspace."""
 
     workspace: Workspace

@@ -16,9 +16,10 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from penstock.store.digests import READ, Digests, Listed
 from penstock.store.workspace import Workspace, write_atomically
@@ -29,8 +30,7 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 Outputs = Mapping[str, tuple[Listed, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What a key led to: each output's content, and the run, node and log that it comes from."""
 
     run: str

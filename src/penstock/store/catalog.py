@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from penstock.errors import DefinitionError
 from penstock.graph.catalog import Located, NotHere
@@ -29,8 +30,7 @@ _ENCODED = ("http:", "https:", "wasb:", "wasbs:", "abfs:", "abfss:", "adl:")
 _OF_RUNS = ("runs:", "azureml://jobs/", "models:")
 
 
-@dataclass(frozen=True)
-class WorkspaceCatalog:
+class WorkspaceCatalog(Struct, frozen=True):
     """Implements `Catalog`. `option` is how a command line names this workspace, empty if it need not."""
 
     workspace: Workspace

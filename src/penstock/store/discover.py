@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 SUFFIXES = (".yml", ".yaml")
 # Folders of tools: what is in them was not written by the people of the repository.
@@ -35,8 +36,7 @@ NEVER = {
 }
 
 
-@dataclass(frozen=True)
-class _Ignores:
+class _Ignores(Struct, frozen=True, dict=True):
     """A `.gitignore`; its patterns count from `base`, which is absolute."""
 
     base: str

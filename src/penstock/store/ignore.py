@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from penstock.spec.files import SnapshotFile
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _ALWAYS = "__pycache__"
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoredBy:
+class IgnoredBy(Struct, frozen=True):
     """The pattern that keeps something out of a snapshot, and where it stands; `file` is None for what never goes."""
 
     file: Path | None
@@ -33,8 +33,7 @@ class IgnoredBy:
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """What a snapshot leaves out: where it lies, its path from the root with slashes (a folder's ends in one), why."""
 
     path: Path
@@ -42,16 +41,14 @@ class Ignored:
     by: IgnoredBy
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A snapshot: what goes along and what does not, each in the order of the names."""
 
     files: tuple[SnapshotFile, ...]
     ignored: tuple[Ignored, ...]
 
 
-@dataclass(frozen=True)
-class _IgnoreFile:
+class _IgnoreFile(Struct, frozen=True):
     """The patterns of one ignore file; paths are matched from `base`."""
 
     base: Path

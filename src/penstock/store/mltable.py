@@ -5,16 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.spec.mltable import MLTABLE, MLTable, TablePath, read_mltable
 from penstock.spec.source import parse
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTable:
+class FoundTable(Struct, frozen=True):
     """An MLTable file that has been read, with its files in order."""
 
     table: MLTable

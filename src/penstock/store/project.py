@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from penstock.errors import DefinitionError
 from penstock.spec.settings import key_place, read_settings
@@ -48,8 +49,7 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """What a URI, or all that begins with it, stands for on this machine.
 
     `said` is where that is said; what an `option` says counts before what a file says.
@@ -60,8 +60,7 @@ class Mapped:
     option: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where lies what only Azure and the web have: datastores by name, and other URIs by their beginnings."""
 
     datastores: Mapping[str, Mapped] = field(default_factory=dict)

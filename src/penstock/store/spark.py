@@ -14,9 +14,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.store.host import distributions
 
@@ -24,8 +25,7 @@ SETUP = "`make setup-spark` installs it"
 _LEAST_JAVA, _MOST_JAVA = 8, 17
 
 
-@dataclass(frozen=True, slots=True)
-class Spark:
+class Spark(Struct, frozen=True):
     """A Spark that can be started.
 
     Attributes:

@@ -18,8 +18,9 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.store.host import installed
@@ -36,8 +37,7 @@ _LONGEST_PARAMETER = 6000
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "canceled": "KILLED"}
 
 
-@dataclass(frozen=True)
-class TrackedRun:
+class TrackedRun(Struct, frozen=True):
     """A node's MLflow run, as the environment variables that a job on Azure finds."""
 
     run_id: str

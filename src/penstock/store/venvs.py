@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.plan.requirements import Requirements
@@ -20,8 +21,7 @@ from penstock.store.workspace import Workspace
 _TAIL_LINES = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Venv:
+class Venv(Struct, frozen=True):
     """A virtual environment. `lock` is what is installed in it, line by line."""
 
     path: Path

@@ -23,10 +23,11 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.spec.files import SnapshotFile
@@ -34,8 +35,7 @@ from penstock.spec.model import LITERAL_TYPES, OutputPort
 from penstock.store.project import FOLDER, project_root
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """The workspace folder; made when the first run is."""
 
     root: Path
@@ -100,8 +100,7 @@ def _keep_out_of_git(root: Path) -> None:
         write_atomically(ignore, "*\n")
 
 
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(Struct, frozen=True):
     """The folder of one run."""
 
     path: Path
@@ -170,8 +169,7 @@ def shell_safe_data(path: str, attempt: Attempt, port: str) -> str:
     return str(link / name)
 
 
-@dataclass(frozen=True)
-class NodeFolder:
+class NodeFolder(Struct, frozen=True):
     """The folder of one node of a run."""
 
     path: Path
@@ -196,8 +194,7 @@ class NodeFolder:
         write_atomically(self.path / "node.json", json.dumps(result, indent=2) + "\n")
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One attempt to run a node."""
 
     path: Path

@@ -6,8 +6,9 @@ import ast
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from penstock.check.coded import coded
 from penstock.check.conda import Conda, normalized
@@ -39,8 +40,7 @@ def doubtful_package(subject: Subject) -> Iterator[Told]:
             yield Told(lack.message, lack.place, lack.fix)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lack:
+class _Lack(Struct, frozen=True):
     is_certain: bool
     message: str
     place: Place
@@ -96,8 +96,7 @@ def _finds_modules_itself(text: str) -> bool:
     return any(word in text for word in _MOVES_PATHS) or _INSTALLS.search(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Import:
+class _Import(Struct, frozen=True):
     """An import that is executed whenever its module is: the dotted names that it may mean, the plain one first."""
 
     module: Module

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
@@ -11,8 +12,7 @@ from penstock.spec.model import CommandComponent, OtherComponent
 from penstock.spec.source import Mapping, Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A number's key, in an object below the file or node where `within` names one, and its bounds."""
 
     within: str

@@ -6,7 +6,8 @@ import ast
 import difflib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from penstock.check.coded import scripted
 from penstock.check.entry_point_code import Function, Module
@@ -49,8 +50,7 @@ def _missing(one: Scripted, subject: Subject) -> Iterator[Told]:
     yield Told(f"{one.name}: '{text}' is not in the code folder '{code}'.", one.script.place, fix)
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
+class _Service(Struct, frozen=True):
     """A script whose functions Azure calls."""
 
     of: Scripted
