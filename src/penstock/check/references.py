@@ -6,11 +6,12 @@ refuse when a job is submitted.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal
 
 from msgspec import Struct
+
+from penstock.spec.finding import close_match
 
 PREFIX = "azureml:"
 ReferenceKind = Literal["environment", "component", "data", "model", "compute"]
@@ -84,8 +85,8 @@ def _uri(rest: str) -> Problem | None:
     if first not in _URIS:
         if first in _ALL_URIS or "." in first:
             return None
-        close = difflib.get_close_matches(first, _ALL_URIS, n=1)
-        fix = f"Did you mean 'azureml://{close[0]}/'?" if close else f"Write {_URIS['datastores']}, for example."
+        close = close_match(first, _ALL_URIS)
+        fix = f"Did you mean 'azureml://{close}/'?" if close else f"Write {_URIS['datastores']}, for example."
         return Problem("uri", f"is no URI of Azure ML: none begins with azureml://{first}", fix)
     good = {"datastores": _datastore, "jobs": _job, "registries": _registry, "subscriptions": _subscription}[first]
     if good(parts) and not re.search(r"\s", "/".join(parts[:4])):

@@ -6,7 +6,6 @@ closest tells what is wrong: the one of the stated `type`, else the one with the
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from penstock.check.structure_schema import Field, definition
 from penstock.check.structure_values import WORDS, accepts, folded, is_output_binding
+from penstock.spec.finding import close_match
 from penstock.spec.place import Place
 from penstock.spec.source import Entry, Mapping, Node, Scalar, Sequence, scalar_text
 
@@ -261,8 +261,8 @@ def _wrong(node: Node, fields: list[Field], owner: Owner) -> Problem:
         return Problem("type", owner.key, f"{owner.name} takes {takes}, not {shape}.", node.place)
     allowed = _allowed(fields)
     if allowed and isinstance(node.value, str):
-        close = difflib.get_close_matches(scalar_text(node).lower(), allowed, n=1)
-        fix = f"Did you mean '{close[0]}'?" if close else f"It takes {takes}."
+        close = close_match(scalar_text(node).lower(), allowed)
+        fix = f"Did you mean '{close}'?" if close else f"It takes {takes}."
         return Problem("value", owner.key, f"{owner.name} cannot be '{_cut(scalar_text(node))}'.", node.place, fix)
     fix = f"Put it in quotes: '{_cut(node.text)}'." if _takes_text(fields) and not isinstance(node.value, str) else ""
     return Problem("type", owner.key, f"{owner.name} takes {takes}, not {_shown(node)}.", node.place, fix)
@@ -344,5 +344,4 @@ def _unknown(entry: Entry, owner: Owner, known: list[str], *, is_open: bool) -> 
 
 
 def _closest(name: str, known: Iterable[str]) -> str | None:
-    close = difflib.get_close_matches(name, known, n=1)
-    return close[0] if close else None
+    return close_match(name, known)

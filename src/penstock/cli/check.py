@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.errors import DefinitionError
+from penstock.spec.finding import close_match
 
 if TYPE_CHECKING:
     from penstock.check.project import Report, Target
@@ -72,14 +73,13 @@ def _targets(paths: tuple[Path, ...], files: Files) -> Iterator[Target]:
 
 
 def _near(path: Path) -> str:
-    import difflib
 
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names, not paths
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f" Did you mean '{path.with_name(close[0])}'?" if close else ""
+    close = close_match(path.name, names)
+    return f" Did you mean '{path.with_name(close)}'?" if close else ""
 
 
 def _print(report: Report, form: str, files: Files, asked: tuple[Path, ...]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
+import atexit
+import gc
 import importlib
 import os
 import sys
+from typing import NoReturn
 
-import click
+gc.set_threshold(50_000)  # what is imported stays: looking through it again and again takes a tenth of a short verb
 
-from penstock.errors import PenstockError
+import click  # noqa: E402
+
+from penstock.errors import PenstockError  # noqa: E402
 
 # verb -> one line of help, so that `penstock --help` imports no verb.
 VERBS = {
@@ -38,9 +42,11 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        close = difflib.get_close_matches(args[0], VERBS, n=1) if args else []
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            hint = f" Did you mean {close[0]!r}?" if close else f" The commands are: {', '.join(VERBS)}."
+            from penstock.spec.finding import close_match
+
+            close = close_match(args[0], VERBS)
+            hint = f" Did you mean {close!r}?" if close else f" The commands are: {', '.join(VERBS)}."
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
@@ -59,8 +65,8 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Entry point of the console script: turns exceptions into messages and exit codes."""
+def main() -> NoReturn:
+    """Call the verb: turns exceptions into messages and exit codes."""
     try:
         code = cli.main(prog_name="penstock", standalone_mode=False)
     except PenstockError as error:
@@ -81,3 +87,21 @@ def main() -> None:
         click.echo("This is a bug in penstock. Please report it with the lines above.", err=True)
         code = 3
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def program() -> NoReturn:
+    """The console script: `main`, and the end of the process at once.
+
+    To take the interpreter apart takes longer than a run that reuses all.
+    """
+    try:
+        main()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 1
+    os._exit(code)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from penstock.graph.model import Data, GraphNode, NodeOutput
@@ -70,6 +69,8 @@ def mounted(node: GraphNode, run: RunFolder) -> dict[str, str]:
 
 def needed(run: RunFolder) -> tuple[str, ...]:
     """Folders that a process writes to whatever its inputs are: the workspace, home, the one for temporary files."""
+    import tempfile
+
     folders = (str(run.path.parents[1]), str(Path.home()), tempfile.gettempdir())
     return tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Literal
 
@@ -39,10 +38,17 @@ class Finding(Struct, frozen=True):
         }
 
 
+def close_match(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of `known` that is most like `word`, if any is as like as `cutoff` (difflib's ratio, 0 to 1)."""
+    import difflib  # takes longer than reading a file
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`Did you mean 'x'?` for the closest of `known`, else what there is to choose from, else nothing."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = close_match(word, names)
     if close:
-        return f"Did you mean '{close[0]}'?"
+        return f"Did you mean '{close}'?"
     return f"There is: {', '.join(names)}." if names else ""

@@ -5,12 +5,12 @@ The file names of Azure's schemas are those below https://azuremlschemas.azureed
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal, cast
 
 from msgspec import Struct
 
+from penstock.spec.finding import close_match
 from penstock.spec.source import Mapping, Node, Scalar, Sequence
 
 Family = Literal[
@@ -105,8 +105,8 @@ def close_schema(root: Mapping) -> str | None:
     """`Did you mean ...?`, if the `$schema` is nearly one of `SCHEMAS`; Azure ML has others than those."""
     schema = root.text("$schema") or ""
     name = _schema_name(schema)
-    close = difflib.get_close_matches(name, SCHEMAS, n=1, cutoff=0.9) if "azuremlschemas" in schema else []
-    return f"Did you mean '{close[0]}'?" if close else None
+    close = close_match(name, SCHEMAS, cutoff=0.9) if "azuremlschemas" in schema else None
+    return f"Did you mean '{close}'?" if close else None
 
 
 def _schema_name(schema: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Any
 
 from penstock.errors import DefinitionError
@@ -15,6 +14,8 @@ TABLES = ("check", "datastores", "map")
 
 def read_settings(text: str, file: str) -> dict[str, Any]:
     """Raises DefinitionError with the place for what is not TOML, and for a table that is nearly one of `TABLES`."""
+    import tomllib  # few projects have such a file
+
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -26,7 +27,7 @@ def read_settings(text: str, file: str) -> dict[str, Any]:
     return settings
 
 
-def _told(error: tomllib.TOMLDecodeError, text: str, file: str) -> str:
+def _told(error: ValueError, text: str, file: str) -> str:
     message = str(error)
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     if found is None:

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -147,6 +146,8 @@ class Assets(Struct, frozen=True):
             for left in self.root.glob(f"{_NEW}*"):
                 with suppress(OSError), _locked(left, wait=False):
                     remove(left)
+            import tempfile
+
             folder = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.root))
             own = os.open(folder, os.O_RDONLY)
             fcntl.flock(own, fcntl.LOCK_EX)

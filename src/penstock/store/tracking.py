@@ -15,7 +15,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -54,8 +53,8 @@ class Tracking:
         self._workspace = workspace
         self._experiment = experiment
         self._run = run
-        self._parent = uuid.uuid4().hex
-        self._runs = {node: uuid.uuid4().hex for node in nodes}
+        self._parent = os.urandom(16).hex()
+        self._runs = {node: os.urandom(16).hex() for node in nodes}
         self._experiment_id = 0
 
     def begin(self) -> dict[str, TrackedRun]:
@@ -101,7 +100,7 @@ class Tracking:
 
     def child(self, node: str, name: str) -> dict[str, str]:
         """Make a run below a node's; returns its variables."""
-        run_id = uuid.uuid4().hex
+        run_id = os.urandom(16).hex()
         tags = {"mlflow.parentRunId": self._runs[node], "mlflow.rootRunId": self._parent, "penstock.node": name}
         with closing(self._connect()) as db, db:
             db.execute("BEGIN IMMEDIATE")
@@ -205,7 +204,7 @@ def _ensure_store(workspace: Workspace) -> None:
         return
     empty = _empty_store()
     workspace.root.mkdir(parents=True, exist_ok=True)
-    temporary = workspace.root / f".mlflow.db.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+    temporary = workspace.root / f".mlflow.db.{os.getpid()}.{os.urandom(4).hex()}"
     shutil.copyfile(empty, temporary)
     with closing(sqlite3.connect(temporary)) as db, db:
         db.execute("UPDATE experiments SET artifact_location = ?", (f"{workspace.artifacts.as_uri()}/0",))

@@ -17,10 +17,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -68,7 +66,7 @@ class Workspace(Struct, frozen=True):
     def new_run(self, job: str) -> RunFolder:
         """Make the folder of a new run. Raises RunError if the workspace cannot be written to."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        folder = self.runs / f"{run_prefix(job)}{stamp}-{secrets.token_hex(3)}"
+        folder = self.runs / f"{run_prefix(job)}{stamp}-{os.urandom(3).hex()}"
         try:
             folder.mkdir(parents=True)
             _keep_out_of_git(self.root)
@@ -144,6 +142,8 @@ def shell_safe(folder: RunFolder) -> Iterator[RunFolder]:
     if _SHELL_SAFE.fullmatch(str(folder.path)):
         yield folder
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="penstock-") as temporary:
         link = Path(temporary) / re.sub(r"[^A-Za-z0-9_-]", "_", folder.name)
         link.symlink_to(folder.path, target_is_directory=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
@@ -10,7 +9,7 @@ from penstock.check.places import place_in
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.spec.expression import Reference, malformed, well_formed
-from penstock.spec.finding import did_you_mean
+from penstock.spec.finding import close_match, did_you_mean
 from penstock.spec.model import CommandComponent
 from penstock.spec.place import Place
 from penstock.spec.source import Scalar, scalar_text
@@ -50,9 +49,9 @@ def _undeclared(reference: Reference, component: CommandComponent, *, in_file: b
         return None if name in declared or reference.path[1] in declared else did_you_mean(name, declared)
     if kind == "parent":
         return "A command knows the component's own ports only: write ${{inputs.NAME}}."
-    meant = difflib.get_close_matches(kind, ("inputs", "outputs"), n=1)
+    meant = close_match(kind, ("inputs", "outputs"))
     if meant:
-        return f"Did you mean '{meant[0]}'?"
+        return f"Did you mean '{meant}'?"
     if not in_file or kind in _OWN or (kind == "search_space" and of_sweep):
         return None
     return "Write ${{inputs.NAME}} or ${{outputs.NAME}}; Azure's client refuses the component."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from penstock.check.subject import Subject
 from penstock.graph.literals import azure_text
 from penstock.graph.model import GraphNode, Literal
 from penstock.spec.expression import Reference
-from penstock.spec.finding import did_you_mean
+from penstock.spec.finding import close_match, did_you_mean
 from penstock.spec.model import LITERAL_TYPES, CommandComponent, InputPort
 from penstock.spec.place import Place
 
@@ -63,8 +62,8 @@ def _where(begun: Started) -> str:
         return f"It holds '{same[0]}'; paths in a command count from the snapshot's root."
     if begun.component.code.path is None:
         return "Add code: with the folder of the script."
-    close = difflib.get_close_matches(begun.run.script, names, n=1)
-    return f"Did you mean '{close[0]}'?" if close else "penstock snapshot lists what it holds."
+    close = close_match(begun.run.script, names)
+    return f"Did you mean '{close}'?" if close else "penstock snapshot lists what it holds."
 
 
 @rule("PS319", "A script that is not Python", "warning")
@@ -118,11 +117,7 @@ def missing_argument(subject: Subject) -> Iterator[Told]:
         interface = begun.interface
         if interface is None or found.open:
             continue
-        misspelt = {
-            close
-            for word in found.undefined
-            for close in difflib.get_close_matches(word.head.partition("=")[0], interface.flags, n=1)
-        }
+        misspelt = {close_match(word.head.partition("=")[0], interface.flags) for word in found.undefined}
         for option in found.missing:
             if not misspelt.intersection(option.names):
                 message = (

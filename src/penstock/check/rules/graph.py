@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from penstock.check.subject import Subject
 from penstock.graph.model import NodeOutput, Unresolved
 from penstock.graph.order import cycle
 from penstock.spec.expression import malformed, well_formed
-from penstock.spec.finding import did_you_mean
+from penstock.spec.finding import close_match, did_you_mean
 from penstock.spec.model import JobNode
 from penstock.spec.read import COMMAND_TYPES
 from penstock.spec.source import Mapping, Node, Scalar
@@ -181,8 +180,8 @@ def unused_input(subject: Subject) -> Iterator[Told]:
     ports = graph.job.inputs or (subject.component.inputs if subject.component else {})
     for name, port in ports.items():
         if not re.search(rf"parent\.inputs\.{re.escape(name)}\b", text):
-            close = difflib.get_close_matches(name, [other for other in ports if other != name], n=1)
-            fix = f"Did you mean '{close[0]}'?" if close else "Bind it, or remove it."
+            close = close_match(name, (other for other in ports if other != name))
+            fix = f"Did you mean '{close}'?" if close else "Bind it, or remove it."
             yield Told(f"no node takes the pipeline input '{name}'.", port.place, fix)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from penstock.check.snapshots import snapshot_of
 from penstock.check.subject import Subject
 from penstock.graph.coded import scalar
 from penstock.spec.expression import parse_template
-from penstock.spec.finding import did_you_mean
+from penstock.spec.finding import close_match, did_you_mean
 from penstock.spec.model import OtherComponent
 from penstock.spec.source import Mapping, Node, Scalar, Sequence, scalar_text
 
@@ -114,9 +113,10 @@ def listed_files(subject: Subject) -> Iterator[Told]:
             for item in listed.items if isinstance(listed, Sequence) else ():
                 name = _name_in_code(item)
                 if snapshot is not None and name is not None and name not in snapshot.paths:
-                    fix = did_you_mean(name, difflib.get_close_matches(name, snapshot.paths, n=1))
+                    close = close_match(name, snapshot.paths)
+                    fix = f"Did you mean '{close}'?" if close else "Paths count from the code folder."
                     message = f"{one.name}: '{name}' in {key} is not in the code folder '{one.code.path}'."
-                    yield Told(message, item.place, fix or "Paths count from the code folder.")
+                    yield Told(message, item.place, fix)
 
 
 def _name_in_code(item: Node) -> str | None:

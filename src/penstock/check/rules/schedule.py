@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.check.time_zones import TIME_ZONES
-from penstock.spec.finding import did_you_mean
+from penstock.spec.finding import close_match
 from penstock.spec.source import Mapping, Scalar, Sequence, scalar_text
 
 # "Schedule machine learning pipeline jobs", cron expressions: the day of the month and the month are ignored.
@@ -137,8 +136,8 @@ def city(subject: Subject) -> Iterator[Told]:
 def unknown_zone(subject: Subject) -> Iterator[Told]:
     zone = _zone(subject)
     if zone is not None and not _CITY.fullmatch(scalar_text(zone)):
-        known = difflib.get_close_matches(scalar_text(zone), TIME_ZONES, n=1)
-        fix = did_you_mean(scalar_text(zone), known) or "Write UTC, or W. Europe Standard Time, for example."
+        known = close_match(scalar_text(zone), TIME_ZONES)
+        fix = f"Did you mean '{known}'?" if known else "Write UTC, or W. Europe Standard Time, for example."
         yield Told(f"there is no time zone '{scalar_text(zone)}'.", zone.place, fix)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 from collections.abc import Iterator
 
@@ -18,6 +17,7 @@ from penstock.check.rules.references import CURATED
 from penstock.check.snapshots import script_name, script_of, snapshot_of
 from penstock.check.subject import Subject
 from penstock.graph.coded import Scripted
+from penstock.spec.finding import close_match
 from penstock.spec.place import Place
 from penstock.spec.source import Scalar, scalar_text
 
@@ -45,8 +45,8 @@ def _missing(one: Scripted, subject: Subject) -> Iterator[Told]:
         message = f"{one.name}: '{text}' is in '{code}', but an ignore file keeps it out of the snapshot."
         yield Told(message, one.script.place, "Look into .amlignore, else .gitignore, in the code folder.")
         return
-    close = difflib.get_close_matches(name, [path for path in snapshot.paths if path.endswith(".py")], n=1)
-    fix = f"Did you mean '{close[0]}'?" if close else "Paths count from the code folder."
+    close = close_match(name, (path for path in snapshot.paths if path.endswith(".py")))
+    fix = f"Did you mean '{close}'?" if close else "Paths count from the code folder."
     yield Told(f"{one.name}: '{text}' is not in the code folder '{code}'.", one.script.place, fix)
 
 
