@@ -59,7 +59,7 @@ def loop(report: Report, runs: int = 3) -> None:
     script = Path(__file__).with_name("one_process.py")
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as workspace:
-            line = [PENSTOCK, "run", JOB, "--workspace", workspace]
+            line: list[str | Path] = [PENSTOCK, "run", JOB, "--workspace", workspace]
             first.append(seconds(*line))
             second.append(seconds(*line))
         with tempfile.TemporaryDirectory() as workspace:

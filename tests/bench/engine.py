@@ -119,8 +119,8 @@ def hashing(root: Path, report: Report, size: int = 2 << 30) -> None:
     first, again = digest(), statistics.median(digest() for _ in range(5))
     began = time.perf_counter()
     for path in sorted(data.iterdir()):
-        with path.open("rb", buffering=0) as stream:
-            while stream.read(1 << 20):
+        with path.open("rb", buffering=0) as raw:
+            while raw.read(1 << 20):
                 pass
     plain = time.perf_counter() - began
     allowed = max(size / 1e9, 1.5 * plain)

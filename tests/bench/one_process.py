@@ -31,7 +31,7 @@ def main(job: Path, workspace: Path) -> int:
     for planned in plan.nodes:
         node, attempt = planned.node, run.node(planned.name).attempt(1)
         attempt.prepare(steps.snapshot(node, disk), list(node.outputs.values()))
-        os.environ.update(steps.environment(node, run, begun[node.name].variables, steps.THIS_INTERPRETER))
+        os.environ.update(steps.environment(node, run, attempt, begun[node.name].variables, steps.THIS_INTERPRETER))
         os.chdir(attempt.working_folder)
         _, script, *arguments = shlex.split(steps.command_line(node, run, attempt))
         sys.argv, sys.path[:] = [script, *arguments], [str(attempt.working_folder), *path]
