@@ -195,7 +195,7 @@ def test_unused_settings_are_told_only_if_everything_was_looked_at() -> None:
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("[[check.ignore]\n", "penstock.toml is not TOML: "),
+        ("[[check.ignore]\n", "penstock.toml:1:15: this is not TOML: "),
         ("[check]\nignore = 3\n", "write what to ignore as"),
         ("check = 3\n", "write what to ignore as"),
         ('[[check.ignroe]]\npath = "x"\n', "[check] has no 'ignroe'. Did you mean 'ignore'?"),

@@ -2,6 +2,8 @@
 
 expect.yml:
     needs: spark                   skipped on a machine without
+    assets: [shout.yml, ...]       `penstock asset create` of each file of the case before, or of [file, arguments...]
+    datastores: {name: {file: text}}   of the workspace, before
     args: [...]                    more arguments
     exit: 0                        the exit code
     run: completed                 the run's status
@@ -12,6 +14,7 @@ expect.yml:
     findings: [{rule, line, column}]   of a definition that is refused: all errors, in order
     stderr: [parts of it]
     again: {name: reused}          of every node, when the same is run once more
+    files: {path: text}            of the workspace, afterwards; `*` stands for a part of the path
     absent: [paths in the run's folder that must not exist]
 """
 
@@ -58,6 +61,25 @@ def again(expect: dict[str, Any], case: Path, penstock: Callable[..., Any], way:
     return found
 
 
+def prepare(expect: dict[str, Any], case: Path, penstock: Callable[..., Any], workspace: Path) -> None:
+    """Make what the workspace has before the run."""
+    for named in expect.get("assets", []):
+        file, *arguments = parts(named)
+        created = penstock("asset", "create", case / file, *arguments, "--workspace", workspace)
+        assert created.code == 0, created.stderr
+    for store, files in expect.get("datastores", {}).items():
+        for name, text in files.items():
+            path = workspace / "datastores" / store / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
+def check_files(expect: dict[str, Any], workspace: Path) -> None:
+    for pattern, text in expect.get("files", {}).items():
+        (found,) = workspace.glob(pattern)
+        assert found.read_text() == text
+
+
 def test_there_are_cases() -> None:
     assert len(CASES) >= 120
 
@@ -77,13 +99,14 @@ def test_case(case: Path, way: tuple[str, ...], penstock: Callable[..., Any], wo
     expect = yaml.safe_load((case / "expect.yml").read_text())
     if way and "needs" in expect:
         pytest.skip("its programs are started the same way either way")
+    prepare(expect, case, penstock, workspace)
     ended = penstock("run", case / "pipeline.yml", "--format", "json", *way, *expect.get("args", []))
     assert ended.code == expect["exit"], ended.stderr
     assert "a bug in penstock" not in ended.stderr  # a traceback of the step's own code may be there
     for part in expect.get("stderr", []):
         assert part in ended.stderr
     if expect["exit"] == 2:
-        assert not workspace.exists(), "a wrong definition starts nothing"
+        assert not (workspace / "runs").exists(), "a wrong definition starts nothing"
         errors = [f for f in ended.json["findings"] if f["severity"] == "error"] if ended.stdout else []
         found = [{key: f[key] for key in ("rule", "line", "column")} for f in errors]
         assert found == expect.get("findings", []), ended.stderr
@@ -96,6 +119,7 @@ def test_case(case: Path, way: tuple[str, ...], penstock: Callable[..., Any], wo
     assert len(nodes) == expect.get("count", len(nodes)), list(nodes)
     for name, wanted in expect.get("outputs", {}).items():
         assert content(Path(result["outputs"][name])) == wanted
+    check_files(expect, workspace)
     for name, status in again(expect, case, penstock, way).items():
         assert expect["again"][name] == status
     for path in expect.get("absent", []):

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from columns import Features, find_features
+from cross_validation import cross_validated
 from estimators import make_estimator
 from penstock_steps import lineage, metrics, tracking
 from penstock_steps.arguments import boolean, json_object, names, unknown_columns
@@ -24,7 +25,7 @@ from penstock_steps.tables import read_table
 from penstock_steps.target import target_values
 from preparation import make_pipeline_of
 
-COMPONENT = Component("train", "1.0.0")
+COMPONENT = Component("train", "1.1.0")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def main() -> None:
     table = read_table(arguments.train_data)
     trained = train(table, arguments.target, arguments.task, estimator, names(arguments.exclude_columns))
     _tell(arguments, len(table), trained)
+    validation = _validated(trained, table, arguments) if arguments.folds else {}
 
     from model_folder import finish_model, write_model  # MLflow, seconds
 
@@ -64,10 +66,12 @@ def main() -> None:
         "seed": arguments.seed,
         "require_lineage": arguments.require_lineage,
         "serialization": arguments.serialization,
+        "folds": arguments.folds,
     }
     tracking.log(
         parameters={**given, "parameters": arguments.parameters},
-        metrics={f"training.{name}": value for name, value in trained.scores.items()},
+        metrics={f"training.{name}": value for name, value in trained.scores.items()}
+        | {f"validation.{name}": value for name, value in validation.items()},
     )
     own = lineage.record(
         COMPONENT,
@@ -78,6 +82,7 @@ def main() -> None:
             "features": {feature.column.name: feature.kind for feature in trained.features.used},
             "left_out": dict(trained.features.left_out),
             "metrics": dict(trained.scores),
+            **({"validation": validation} if validation else {}),
         },
     )
     lineage.write(arguments.model, "model", own, upstream)
@@ -121,6 +126,16 @@ def train(table: pd.DataFrame, target: str, task: metrics.Task, estimator: Any, 
     pipeline = make_pipeline_of(features, estimator)
     _fit(pipeline, rows, truth)
     return Trained(pipeline, rows, features, target_type, _scores(pipeline, rows, truth, task))
+
+
+def _validated(trained: Trained, table: pd.DataFrame, arguments: argparse.Namespace) -> dict[str, float]:
+    truth, _ = target_values(table[arguments.target], arguments.task)
+    found = cross_validated(
+        trained.pipeline, trained.rows, truth, arguments.task, folds=arguments.folds, seed=arguments.seed
+    )
+    told = ", ".join(f"{name} {value:.6g}" for name, value in found.items())
+    print(f"on rows held out in {arguments.folds} folds: {told}")
+    return found
 
 
 def _fit(pipeline: Any, rows: pd.DataFrame, truth: Any) -> None:
@@ -172,6 +187,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="the random_state of an estimator that has one")
     parser.add_argument("--require-lineage", type=boolean, default=True, metavar="true|false")
     parser.add_argument("--serialization", choices=["skops", "pickle"], default="skops")
+    parser.add_argument("--folds", type=int, default=0, help="of a cross-validation on the training rows; 0: none")
     parser.add_argument("--model", type=Path, required=True, help="the output folder")
     return parser.parse_args()
 

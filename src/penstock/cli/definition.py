@@ -52,8 +52,8 @@ def load_plan(
 ) -> tuple[Plan, tuple[Finding, ...]]:
     """Read, resolve, check and plan a job YAML; the findings returned are warnings.
 
-    `catalog` knows what names lead to; by default that of the file's project.
-    Raises DefinitionError if the file cannot be read or has errors.
+    `catalog` knows what names lead to; by default it is that of the file's project. Raises DefinitionError if the file
+    cannot be read or has errors.
     """
     catalog = catalog or catalog_of(file, None)
     try:
@@ -68,15 +68,15 @@ def load_plan(
     if root is None:
         raise InvalidJobError(file, document.findings)
     document = Document(document.file, root, document.findings)
-    subject = subject_of(document, file, disk, Kind("job", job_type(root)), Library(disk, catalog=catalog))
+    library = Library(disk, catalog=catalog)
+    subject = subject_of(document, file, disk, Kind("job", job_type(root)), library)
     graph, notes = subject.graph if subject is not None else None, []
     findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk))) if subject else ()
     if graph is not None:
         locator = Locator(catalog, graph)
-        graph, notes = locator.located(), locator.notes
-        findings = once(
-            [*findings, *refusals(graph), *locator.findings, *_without_spark(graph), *bad_tables(graph, disk)]
-        )
+        graph, notes = locator.located(), [*library.notes, *locator.notes]
+        findings = once([*findings, *refusals(graph), *locator.findings, *_without_spark(graph)])
+        findings = (*findings, *bad_tables(graph, disk))
     if graph is None or any(finding.severity == "error" for finding in findings):
         raise InvalidJobError(file, findings)
     return replace(make_plan(graph), notes=tuple(notes)), findings

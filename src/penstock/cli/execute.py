@@ -63,7 +63,9 @@ def execute(
     unguarded = not is_possible()
     messages: list[str] = [*map(str, warnings), *plan.notes, *elsewhere(plan.graph)]
     if unguarded:
-        messages.append("nothing keeps a step from writing to its inputs on this machine; on Azure they are read-only")
+        messages.append(
+            "nothing keeps a step from writing to its inputs on this machine; one that does fails when it has ended"
+        )
     messages += parallel_elsewhere(plan.graph, os.cpu_count() or 1)
     if options.env == "venv":
         interpreters = in_virtual_environments(plan, disk, workspace, lambda message: click.echo(message, err=True))
@@ -110,6 +112,7 @@ def execute(
                 tracker=tracking.tracker,
                 retries=options.retries,
                 spark_master=options.spark_master,
+                guarded=not unguarded,
             )
             result = Runner(plan, context).run()
         executor.close()

@@ -11,9 +11,11 @@ from penstock.cli.suppressed import suppressions
 from penstock.errors import DefinitionError
 from penstock.graph.catalog import NotHere
 from penstock.graph.library import Library
+from penstock.spec.kind import Kind, kind_of
 from penstock.spec.override import apply
+from penstock.spec.read import component_type
 from penstock.spec.reference import ASSET_TYPES, AssetType, read_reference
-from penstock.spec.source import Document, Mapping, Scalar, parse, scalar_text
+from penstock.spec.source import Document, Mapping, Node, Scalar, parse, scalar_text
 from penstock.spec.write import to_yaml, with_value
 from penstock.store.asset_files import AssetFiles
 from penstock.store.assets import Asset
@@ -21,6 +23,7 @@ from penstock.store.catalog import WorkspaceCatalog
 from penstock.store.files import Disk
 
 _MOST = 5
+_OF_JOBS = {"compute", "experiment_name", "settings", "services", "limits", "identity"}
 
 
 @dataclass
@@ -63,12 +66,21 @@ def read_new_asset(file: Path, overrides: tuple[str, ...], disk: Disk, catalog: 
     if document.root is None:
         raise DefinitionError("\n".join(map(str, document.findings)))
     document = Document(document.file, apply(document.root, overrides), document.findings)
-    subject = subject_of(document, file, disk, library=Library(disk, catalog=catalog))
+    subject = subject_of(document, file, disk, _kind(document.root), Library(disk, catalog=catalog))
     if subject is None or subject.kind.family not in ASSET_TYPES:
         what = f"is a {subject.kind}" if subject is not None else "is nothing that Azure ML has"
         raise DefinitionError(f"{file} {what}; an asset is one of {', '.join(ASSET_TYPES)}. A $schema tells which")
     told = _checked(subject, file, disk)
     return NewAsset(subject.kind.family, subject.root, file, told)
+
+
+def _kind(root: Node | None) -> Kind | None:
+    """What the file is; of what may be a job or a component, such as a pipeline without inputs, a component."""
+    kind = kind_of(root)
+    if kind is None or kind.family != "job" or not isinstance(root, Mapping):
+        return kind
+    is_job = "$schema" in root.entries or "name" not in root.entries or root.entries.keys() & _OF_JOBS
+    return kind if is_job else Kind("component", component_type(root))
 
 
 def _checked(subject: Subject, file: Path, disk: Disk) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from penstock.check.suppress import Ignores, Suppressions, parse_ignores
 from penstock.spec.files import Files
-from penstock.store.project import FILE, project_of, settings_text
+from penstock.store.project import FILE, project_of, settings_text, shown
 
 
 def reader(files: Files) -> Callable[[str], bytes]:
@@ -31,16 +30,10 @@ def suppressions(files: Files) -> Suppressions:
     @cache
     def of_root(root: Path) -> Ignores:
         text = settings_text(root)
-        return parse_ignores(text, _shown(root / FILE), root) if text is not None else Ignores(root)
+        return parse_ignores(text, shown(root / FILE), root) if text is not None else Ignores(root)
 
     @cache
     def of_folder(folder: Path) -> Ignores:
         return of_root(project_of(folder / FILE))
 
     return Suppressions(reader(files), lambda file: of_folder(Path(file).parent))
-
-
-def _shown(path: Path) -> str:
-    """Relative to the working directory if it lies below it."""
-    here = Path(os.path.abspath(os.curdir))  # noqa: PTH100 - without following links
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -31,8 +31,8 @@ class Library:
     """Parsed files, and components by reference. Each file is read once, also for several subjects (see `another`).
 
     `findings` collects what is wrong with the component files that `find` has led to; `cache` is for what others read
-    on the way, code for example; `("bytes", path)` is a file's content there. `catalog` knows registered components;
-    without one none is known.
+    on the way, code for example; `("bytes", path)` is a file's content there. `catalog` knows registered components
+    (without one none is known), `notes` collects what a person should know of those.
     """
 
     files: Files
@@ -42,6 +42,7 @@ class Library:
     _found: set[Path] = field(default_factory=set)
     cache: dict[object, Any] = field(default_factory=dict)
     catalog: Catalog | None = None
+    notes: list[str] = field(default_factory=list)
 
     def another(self) -> Library:
         """A library for another subject, which reads no file anew; its `findings` are its own."""
@@ -72,6 +73,8 @@ class Library:
         found = self.catalog.component(reference)
         if isinstance(found, NotHere):
             return NotFound("registered", f"the registered component '{reference}' {found.why}. {found.fix}".rstrip())
+        if found.note and found.note not in self.notes:
+            self.notes.append(found.note)
         return self._load(found.path)
 
     def _load(self, path: Path) -> Component | NotFound:

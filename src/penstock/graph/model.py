@@ -19,6 +19,7 @@ from penstock.spec.model import (
     JobNode,
     OtherComponent,
     OutputPort,
+    OutputValue,
     PipelineComponent,
     PipelineJob,
 )
@@ -175,11 +176,21 @@ ARTIFACTS = ("artifacts", "default")
 
 
 @dataclass(frozen=True, slots=True)
+class OuterOutput:
+    """What a nested pipeline, `whose`, says of one of its outputs, which is the output `port` of a node in it."""
+
+    whose: str
+    port: str
+    value: OutputValue
+
+
+@dataclass(frozen=True, slots=True)
 class GraphNode:
     """A node to run. `name` is `outer.inner` for a node of a nested pipeline; a sweep's component is its trial.
 
     `settings` holds what bindings outside of the inputs came to, by dotted path: `resources.instance_count` -> `2`.
     `after` are nodes that must have ended before, in whatever way. `iterations` are those that a loop node collects.
+    `outer` is what nested pipelines around it say of its outputs.
     """
 
     name: str
@@ -191,6 +202,7 @@ class GraphNode:
     after: tuple[str, ...] = ()
     iterations: tuple[Iteration, ...] = ()
     artifacts: tuple[OutputPort, ...] = ()
+    outer: tuple[OuterOutput, ...] = ()
 
     @property
     def outputs(self) -> Mapping[str, OutputPort]:
@@ -212,7 +224,6 @@ class Composite:
     job: JobNode
     component: PipelineComponent
     inputs: Mapping[str, Value]
-    outputs: Mapping[str, NodeOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from penstock.graph.model import (
     LoopInput,
     Missing,
     NodeOutput,
+    OuterOutput,
     Unresolved,
     Unset,
     Value,
@@ -207,9 +208,19 @@ class _Resolver:
                 )
                 continue
             assert isinstance(child.component, PipelineComponent)  # noqa: S101 - by construction
-            self.composites.append(Composite(full_name, child.job, child.component, inputs, child.inner.outputs))
+            self.composites.append(Composite(full_name, child.job, child.component, inputs))
             child.inner.values = inputs
             self.bind(child.inner)
+            self._outer(full_name, child.job, child.inner)
+
+    def _outer(self, name: str, job: JobNode, inner: Scope) -> None:
+        """Note what a nested pipeline says of its outputs at the nodes that make them."""
+        for value in job.outputs.values():
+            source = inner.outputs.get(value.name)
+            node = self.nodes.get(source.node) if source is not None else None
+            if source is not None and node is not None and (value.asset or value.path):
+                said = OuterOutput(name, source.port, value)
+                self.nodes[node.name] = replace(node, outer=(*node.outer, said))
 
     def _control(self, job: JobNode, scope: Scope) -> None:
         around = Around(

@@ -79,7 +79,17 @@ def settings_of(job: JobNode, scope: Scope) -> dict[str, str]:
             bound = referenced(template.binding, scope) if template is not None and template.binding else None
             if isinstance(bound, Literal):
                 found[path] = bound.text
+    for name, text in job.environment_variables.items():
+        if "${{" in text:
+            found[f"environment_variables.{name}"] = _with_literals(parse_template(text, job.place), scope)
     return found
+
+
+def _with_literals(template: Template, scope: Scope) -> str:
+    """A text with the pipeline's plain inputs put in; the other expressions stay as they are."""
+    values = [referenced(part, scope) if isinstance(part, Reference) else None for part in template.parts]
+    known = zip(template.parts, values, strict=True)
+    return "".join(value.text if isinstance(value, Literal) else str(part) for part, value in known)
 
 
 def job_input(value: InputValue, job: PipelineJob) -> Value:

@@ -46,9 +46,10 @@ def deliveries(graph: Graph) -> tuple[Delivery, ...]:
         for port in node.outputs.values():
             source = NodeOutput(node.name, port.name, port.type, port.place)
             found.append(_delivery(f"'{node.name}'", node.job.outputs.get(port.name), source))
-    for outer in graph.composites:
-        for name, value in outer.job.outputs.items():
-            found.append(_delivery(f"'{outer.name}'", value, outer.outputs.get(name)))
+        for outer in node.outer:
+            port = node.outputs[outer.port]
+            source = NodeOutput(node.name, port.name, port.type, port.place)
+            found.append(_delivery(f"'{outer.whose}'", outer.value, source))
     for name, source in graph.outputs.items():
         found.append(_delivery("the pipeline", graph.job.outputs.get(name), source))
     return tuple(delivery for delivery in found if delivery is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from penstock.graph.coded import coded_of
@@ -26,10 +27,20 @@ def elsewhere(graph: Graph) -> Iterator[str]:
             computes.setdefault(compute, []).append(node.name)
     yield from filter(None, map(_machines, graph.nodes.values()))
     yield from _without_effect(graph)
+    yield from _unset_variables(graph)
     for name, nodes in environments.items():
         yield f"the environment {name} is Azure's; here {_listed(nodes)} in this interpreter"
     for name, nodes in computes.items():
         yield f"the compute {name} is Azure's; {_listed(nodes)} on this machine"
+
+
+def _unset_variables(graph: Graph) -> Iterator[str]:
+    """The environment variables with an expression that comes to no plain value."""
+    for node in graph.nodes.values():
+        for name, text in node.job.environment_variables.items():
+            left = re.search(r"\$\{\{\s*parent\.[^}]*\}\}", node.settings.get(f"environment_variables.{name}", text))
+            if left is not None:
+                yield f"'{node.name}': its environment variable {name} gets the text {left[0]}, which is no plain input"
 
 
 def _without_effect(graph: Graph) -> Iterator[str]:

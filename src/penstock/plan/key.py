@@ -84,7 +84,7 @@ class KeyMaker:
 
     def key(self, node: GraphNode) -> Key | None:
         """The node's key; None while an input is not known. Raises OSError if something cannot be read."""
-        inputs = self._inputs(node)
+        inputs = self.inputs(node)
         if inputs is None:
             return None
         parts = {
@@ -103,7 +103,8 @@ class KeyMaker:
             parts |= self._of_code(coded, node.job.environment_variables)
         return Key(parts)
 
-    def _inputs(self, node: GraphNode) -> dict[str, str] | None:
+    def inputs(self, node: GraphNode) -> dict[str, str] | None:
+        """The parts that are the node's inputs; None while one is not known. Raises OSError."""
         found = {}
         for name, value in node.inputs.items():
             if isinstance(value, NodeOutput) and self.produced(value) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from penstock.graph.catalog import Catalog, NotHere
+from penstock.graph.catalog import Catalog, Located, NotHere
 from penstock.graph.coded import coded_of, with_environment
 from penstock.graph.model import Data, Graph, GraphNode, Item, Literal, Loop, LoopInput, Value
 from penstock.plan.deliveries import Delivery, deliveries, of_the_datastore
@@ -34,6 +34,7 @@ class Locator:
     graph: Graph
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _found: dict[tuple[str, str], Located | NotHere] = field(default_factory=dict)
     _components: dict[int, CommandComponent | OtherComponent] = field(default_factory=dict)
 
     def located(self) -> Graph:
@@ -68,7 +69,10 @@ class Locator:
         if data.is_local:
             return data
         uri = of_the_datastore(data.uri, self.graph)
-        found = self.catalog.data(uri, data.type)
+        key = uri, data.type
+        if key not in self._found:
+            self._found[key] = self.catalog.data(*key)
+        found = self._found[key]
         if isinstance(found, NotHere):
             message = f"'{whose}': the data '{data.uri}' of '{name}' {found.why}."
             self.findings.append(Finding("PR103", "error", message, data.place, found.fix))

@@ -43,7 +43,7 @@ class Member:
 def start(step: Step, distribution: Distribution) -> Handle:
     """Start all processes of the node. Raises OSError."""
     command = steps.command_line(step.node, step.shell, step.shell_attempt)
-    environment = steps.environment(step.node, step.run, step.tracking, step.programs)
+    environment = steps.environment(step.node, step.shell, step.shell_attempt, step.tracking, step.programs)
     mpirun = shutil.which("mpirun", path=environment["PATH"]) if distribution.type == "mpi" else None
     if mpirun is not None:
         return _by_mpirun(step, distribution, mpirun, command)

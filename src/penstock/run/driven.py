@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.run import step as steps
-from penstock.run.process import Handle, ProcessSpec
+from penstock.run.process import EVERYTHING_WRITABLE, Handle, ProcessSpec
 from penstock.run.step import Step
 
 _DRIVERS = Path(__file__).with_name("drivers")
@@ -30,8 +30,8 @@ def start_driver(step: Step, name: str, orders: dict[str, Any], *, own: bool = F
         ProcessSpec(
             command=f"exec {command}",
             folder=step.attempt.working_folder,
-            environment=steps.environment(step.node, step.run, step.tracking, step.programs),
+            environment=steps.environment(step.node, step.shell, step.shell_attempt, step.tracking, step.programs),
             log=step.attempt.log,
-            read_only=() if own else steps.read_only(step),
+            read_only=EVERYTHING_WRITABLE if own else steps.read_only(step),
         )
     )

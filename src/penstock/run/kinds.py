@@ -33,7 +33,7 @@ def start_command(step: Step) -> Handle:
     spec = ProcessSpec(
         command=steps.command_line(step.node, step.shell, step.shell_attempt),
         folder=step.attempt.working_folder,
-        environment=steps.environment(step.node, step.run, step.tracking, step.programs),
+        environment=steps.environment(step.node, step.shell, step.shell_attempt, step.tracking, step.programs),
         log=step.attempt.log,
         read_only=steps.read_only(step),
         imports=step.imports(step.node),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,8 +34,7 @@ class Logs:
     def look(self) -> list[Path]:
         """Give back the middle of what has grown too large; the logs for which this is the first time."""
         new = []
-        for path in self._all():
-            size = path.stat().st_size
+        for path, size in self._all():
             if size > max(self.limit, self.cut.get(path, 0) + self.limit // 4):
                 new += [path] if path not in self.cut else []
                 self.cut[path] = size
@@ -42,15 +43,20 @@ class Logs:
 
     def close(self) -> list[Path]:
         """Make the logs small that were, or are, too large; those for which this is the first time."""
-        new = [path for path in self._all() if path not in self.cut and path.stat().st_size > self.limit]
+        new = [path for path, size in self._all() if path not in self.cut and size > self.limit]
         for path in (*self.cut, *new):
-            if path.exists():
+            with suppress(OSError):  # gone, or no space for what is kept: it stays as it is
                 _shorten(path, self.limit // 2)
         return new
 
-    def _all(self) -> Iterator[Path]:
+    def _all(self) -> Iterator[tuple[Path, int]]:
+        """The logs and their sizes; steps may make and remove some at any time."""
         for pattern in _PATTERNS:
-            yield from (path for path in self.folder.glob(pattern) if not path.is_symlink())
+            for path in self.folder.glob(pattern):
+                with suppress(OSError):
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        yield path, status.st_size
 
 
 def told(limit: int = LIMIT) -> str:
@@ -67,7 +73,7 @@ def _punch(path: Path, start: int, end: int) -> None:
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    with path.open("r+b") as file:
+    with suppress(OSError), path.open("r+b") as file:
         libc.fallocate(file.fileno(), _KEEP_SIZE_PUNCH_HOLE, ctypes.c_longlong(start), ctypes.c_longlong(end - start))
 
 

@@ -57,19 +57,21 @@ def downloaded(path: Path, attempt: Attempt, name: str) -> Path:
     return target
 
 
-def protected(node: GraphNode, run: RunFolder, workspace: Path) -> tuple[str, ...]:
-    """The paths of a node's mounted inputs, which its process must not write to.
-
-    Left out is a folder that holds the workspace, this user's home or the folder for temporary files.
-    """
-    needed = [workspace.absolute(), Path.home(), Path(tempfile.gettempdir()).absolute()]
-    found = []
+def mounted(node: GraphNode, run: RunFolder) -> dict[str, str]:
+    """The real paths of the inputs that are mounted, by name: what a process must not write to."""
+    found = {}
     for name, value in node.inputs.items():
         if isinstance(value, Data | NodeOutput) and input_mode(node, name) in (RO_MOUNT, "eval_mount"):
-            path = Path(os.path.realpath(local_path(value, run)))
-            if path.exists() and not any(other == path or path in other.parents for other in needed):
-                found.append(str(path))
-    return tuple(dict.fromkeys(found))
+            path = local_path(value, run)
+            if path.exists():
+                found[name] = os.path.realpath(path)
+    return found
+
+
+def needed(run: RunFolder) -> tuple[str, ...]:
+    """Folders that a process writes to whatever its inputs are: the workspace, home, the one for temporary files."""
+    folders = (str(run.path.parents[1]), str(Path.home()), tempfile.gettempdir())
+    return tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
 
 
 def _writable_copy(source: str | Path, target: str | Path) -> None:

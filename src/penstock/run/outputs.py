@@ -70,7 +70,7 @@ class Deliveries:
             return  # told before anything was started
         target = found.path
         if not source.is_dir() and (uri.endswith("/") or target.is_dir()):
-            raise RunError(f"it is a file, and {target} is a folder; give its path a file's name")
+            target = target / source.name
         if source.is_dir() and target.is_file():
             raise RunError(f"it is a folder, and {target} is a file")
         link_tree(source, target)

@@ -8,6 +8,7 @@ from penstock.graph.model import Data, GraphNode, Literal, NodeOutput
 from penstock.run.modes import (
     DIRECT,
     DOWNLOAD,
+    RO_MOUNT,
     address,
     downloaded,
     input_mode,
@@ -43,6 +44,19 @@ def output_text(node: GraphNode, name: str, attempt: Attempt) -> str:
     """What `${{outputs.name}}` becomes: where the step writes."""
     path = str(attempt.output(node.outputs[name]))
     return address(path) if output_mode(node, name) == DIRECT else path
+
+
+def data_variables(node: GraphNode, run: RunFolder, attempt: Attempt) -> dict[str, str]:
+    """The variables in which Azure's runtime gives a command the paths of its data too. Raises OSError."""
+    found = {}
+    for name, value in node.inputs.items():
+        is_data = isinstance(value, Data | NodeOutput) and value.type not in LITERAL_TYPES
+        if is_data and input_mode(node, name) in (RO_MOUNT, DOWNLOAD):
+            found[f"AZURE_ML_INPUT_{name}"] = input_text(node, name, run, attempt) or ""
+    for name, port in node.outputs.items():
+        if port.type not in LITERAL_TYPES:
+            found[f"AZURE_ML_OUTPUT_{name}"] = output_text(node, name, attempt)
+    return found
 
 
 def written_value(path: Path) -> str:

@@ -12,11 +12,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from penstock.errors import RunError
 from penstock.run.keeper import Keeper
 from penstock.run.readonly import protect
+
+
+class ReadOnly(NamedTuple):
+    """Paths that a process must not write to, and folders, perhaps below one of them, that it may."""
+
+    paths: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+
+
+EVERYTHING_WRITABLE = ReadOnly()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class ProcessSpec:
     """A command line for bash, with its working folder, environment and log file.
 
     `imports` are the modules of large libraries that it will import; `own_variables`: whether the definition sets
-    variables, which a library may read when it is imported. `read_only` are paths that it must not write to.
+    variables, which a library may read when it is imported. `read_only` is what it must not write to.
     """
 
     command: str
@@ -33,7 +43,7 @@ class ProcessSpec:
     log: Path
     imports: tuple[str, ...] = ()
     own_variables: bool = False
-    read_only: tuple[str, ...] = ()
+    read_only: ReadOnly = EVERYTHING_WRITABLE
 
 
 class Handle(Protocol):
@@ -108,7 +118,7 @@ class LocalProcesses:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=partial(protect, list(spec.read_only)) if spec.read_only else None,  # noqa: PLW1509
+                preexec_fn=partial(protect, *spec.read_only) if spec.read_only.paths else None,  # noqa: PLW1509
             )
         self._keeper.watch(process.pid)
         return _LocalProcess(process, self._keeper)

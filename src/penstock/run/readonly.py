@@ -1,30 +1,48 @@
 """Inputs that a process cannot write to: read-only bind mounts in a mount namespace of its own. Linux.
 
-This is what `ro_mount` means on Azure, and it holds for root too. Sources: unshare(2), mount(2), user_namespaces(7).
-The standard library alone: the process that warm steps are forked from loads this file too.
+This is what `ro_mount` means on Azure, and it holds for root too. Sources: unshare(2), mount(2), mount_setattr(2),
+user_namespaces(7). The standard library alone: the process that warm steps are forked from loads this file too.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
 _NEW_MOUNTS, _NEW_USER = 0x00020000, 0x10000000
 _RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 0x4000, 0x40000
+_KEPT = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime: alike for mount(2) and statvfs(3)
+_SETATTR = 442  # mount_setattr(2), the same number on every architecture that Python is made for
+_HERE, _RECURSIVE, _ATTR_RDONLY = -100, 0x8000, 1
 
 
-def protect(paths: list[str]) -> bool:
-    """Make files and folders read-only to this process and those that it starts; whether that could be done."""
+def protect(paths: Sequence[str], writable: Sequence[str] = ()) -> bool:
+    """Make files and folders read-only to this process and those that it starts; whether that could be done.
+
+    `writable` are folders that stay as they are, also below one of the paths.
+    """
     if not paths or not sys.platform.startswith("linux"):
         return not paths
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    if not _unshared(libc):
+    if not _unshared(libc) or libc.mount(b"none", b"/", None, _REC | _PRIVATE, None) != 0:
         return False
-    if libc.mount(b"none", b"/", None, _REC | _PRIVATE, None) != 0:
-        return False
-    return all(_mounted(libc, os.fsencode(path)) for path in paths)
+    inner = [folder for folder in writable if any(_is_below(folder, path) for path in paths)]
+    done = (
+        all(_bound(libc, os.fsencode(folder)) for folder in inner)
+        and all(_bound(libc, os.fsencode(path)) and _set(libc, os.fsencode(path), _RDONLY) for path in paths)
+        and all(_set(libc, os.fsencode(folder), 0) for folder in inner)
+    )
+    with suppress(OSError):
+        os.chdir(os.getcwd())  # from where it was, `..` would lead past the mounts
+    return done
+
+
+def _is_below(folder: str, path: str) -> bool:
+    return folder.startswith(path.rstrip("/") + "/")
 
 
 def _unshared(libc) -> bool:  # type: ignore[no-untyped-def]  # ctypes is imported where it is needed
@@ -43,10 +61,23 @@ def _unshared(libc) -> bool:  # type: ignore[no-untyped-def]  # ctypes is import
     return True
 
 
-def _mounted(libc, path: bytes) -> bool:  # type: ignore[no-untyped-def]
-    if libc.mount(path, path, None, _BIND | _REC, None) != 0:
-        return False
-    return bool(libc.mount(b"none", path, None, _BIND | _REMOUNT | _RDONLY, None) == 0)
+def _bound(libc, path: bytes) -> bool:  # type: ignore[no-untyped-def]
+    return bool(libc.mount(path, path, None, _BIND | _REC, None) == 0)
+
+
+def _set(libc, path: bytes, read_only: int) -> bool:  # type: ignore[no-untyped-def]
+    """Make a mount and what is mounted below it read-only, or writable again.
+
+    A kernel before 5.12 does it for the mount alone; what else the mount is set to must then be said again, or a user
+    namespace is refused.
+    """
+    import ctypes
+
+    attributes = (ctypes.c_uint64 * 4)(*((_ATTR_RDONLY, 0) if read_only else (0, _ATTR_RDONLY)), 0, 0)
+    if libc.syscall(_SETATTR, _HERE, path, _RECURSIVE, attributes, ctypes.sizeof(attributes)) == 0:
+        return True
+    flags = os.statvfs(path).f_flag & _KEPT
+    return bool(libc.mount(b"none", path, None, _BIND | _REMOUNT | read_only | flags, None) == 0)
 
 
 def is_possible() -> bool:

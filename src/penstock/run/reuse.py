@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -37,9 +37,8 @@ class Reuse:
         """The kept outputs that the node would make again; None if it has to run. Makes the node's key."""
         if node.name != self.only and self.inputs_from is not None:
             return self._as_in(self.inputs_from, node)
-        maker = KeyMaker(self.files, self.digests, self.interpreter, self._digest)
         try:
-            key = maker.key(node)
+            key = self._maker().key(node)
         except OSError:
             return None  # what cannot be read is told by the step itself
         if key is None:
@@ -50,6 +49,9 @@ class Reuse:
         entry = self.cache.find(key.digest)
         # a node like it in this very run: whether that has ended by now is chance
         return entry if entry is not None and entry.run != self.folder.name else None
+
+    def _maker(self) -> KeyMaker:
+        return KeyMaker(self.files, self.digests, self.interpreter, self._digest)
 
     def _as_in(self, run: RunFolder, node: GraphNode) -> Entry:
         folder = run.node(node.name)
@@ -64,8 +66,11 @@ class Reuse:
         self.cache.restore(entry, folder.outputs)
         self._take_in(node, entry.outputs)
 
-    def keep(self, node: GraphNode, log: str | None) -> None:
-        """Take in what a node has made. Raises OSError."""
+    def keep(self, node: GraphNode, log: str | None) -> list[str]:
+        """Take in what a node has made. Raises OSError.
+
+        Returns the inputs that are not what they were when its key was made: then it is not kept for reuse.
+        """
         folder = self.folder.node(node.name)
         outputs = {}
         for port in node.outputs:
@@ -75,8 +80,20 @@ class Reuse:
                 outputs[port] = self.digests.listing(path)
         self._take_in(node, outputs)
         key = self.keys.get(node.name)
-        if key is not None and is_deterministic(node):
+        if key is None or not is_deterministic(node):
+            return []
+        now = self._maker().inputs(node) or {}
+        changed = [name for name in key.parts if name.startswith("input ") and now.get(name) != key.parts[name]]
+        if not changed:
             self.cache.add(key.digest, Entry(self.folder.name, node.name, log, outputs), key.parts, folder.outputs)
+        return changed
+
+    def forget(self, node: GraphNode, changed: Iterable[str]) -> None:
+        """Inputs of a node have been changed: what is known of those that other nodes have made is no longer so."""
+        for name in changed:
+            value = node.inputs[name]
+            if isinstance(value, NodeOutput):
+                self._produced.pop((value.node, value.port), None)
 
     def _take_in(self, node: GraphNode, outputs: Outputs) -> None:
         self._produced |= {(node.name, port): listing_digest(listed) for port, listed in outputs.items()}

@@ -13,6 +13,7 @@ from penstock.graph.model import ARTIFACTS, GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.guards import judged
+from penstock.run.inputs import Inputs, in_words
 from penstock.run.logs import LOOK_EVERY_S, Logs, told
 from penstock.run.ports import unwritten_inputs
 from penstock.run.process import Executor, Handle
@@ -23,7 +24,7 @@ from penstock.run.step import THIS_INTERPRETER, Step
 from penstock.run.tracker import Tracker
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
-from penstock.store.workspace import RunFolder, shell_safe
+from penstock.store.workspace import Attempt, RunFolder, shell_safe
 
 GRACE_S = 5.0
 SAVE_EVERY_S = 0.25
@@ -35,6 +36,7 @@ class Context:
 
     `programs` holds the folder of the interpreter of each node that has one of its own.
     `deliver` puts what a node has made where else it is to go, or says why it cannot.
+    `guarded`: whether this machine can keep a process from writing to its inputs.
     `retries`: how many more attempts a node gets that fails or is not done in time.
     """
 
@@ -51,6 +53,7 @@ class Context:
     tracker: Tracker | None = None
     retries: int = 0
     spark_master: str = "local[*]"
+    guarded: bool = True
     grace_s: float = GRACE_S
 
 
@@ -67,6 +70,7 @@ class _Running:
     began: float
     deadline: float | None
     logs: Logs
+    inputs: Inputs
     stopped: tuple[Status, str] | None = None
     kill_at: float | None = None
 
@@ -188,6 +192,7 @@ class Runner:
             jobs=context.jobs,
             tracker=context.tracker,
             spark_master=context.spark_master,
+            guarded=context.guarded,
         )
         unwritten = unwritten_inputs(node, context.folder)
         if unwritten:
@@ -195,13 +200,14 @@ class Runner:
             return
         if number == 1 and self._reused(planned, began):
             return
+        inputs = Inputs.of(node, context.folder, guarded=context.guarded)
         try:
             handle = kinds.start(step)
         except (OSError, RunError) as error:
             self._finish(planned, "failed", f"could not be started: {error}", step, began)
             return
         deadline = started + node.job.timeout_s if node.job.timeout_s is not None else None
-        self.running[node.name] = _Running(planned, step, handle, began, deadline, Logs(step.attempt.path))
+        self.running[node.name] = _Running(planned, step, handle, began, deadline, Logs(step.attempt.path), inputs)
         if number == 1:
             context.reporter.started(node.name)
 
@@ -228,7 +234,7 @@ class Runner:
             del self.running[name]
             self._tell_of_logs(name, running.logs.close())
             status, reason = self._judge(running, code)
-            if status == "failed" and running.step.number <= self.context.retries and not self.stopping:
+            if status == "failed" and running.step.number <= self.context.retries and not self._is_final(name):
                 self.context.reporter.told(f"'{name}': attempt {running.step.number} failed ({reason}); once more")
                 self._start(running.planned, running.step.number + 1, running.began)
             else:
@@ -244,12 +250,27 @@ class Runner:
         for path in grown:
             self.context.reporter.told(f"'{name}': the log {path} {told()}")
 
+    def _is_final(self, name: str) -> bool:
+        """Whether a failed node stays that: all is being stopped, or its outputs are there and could not go on."""
+        return self.stopping or self.context.folder.node(name).outputs.exists()
+
     def _judge(self, running: _Running, code: int) -> tuple[Status, str]:
+        changed = running.inputs.changed()
+        self.context.reuse.forget(running.planned.node, changed)
         if running.stopped is not None:
             return running.stopped
         if code != 0:
             return "failed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        node, attempt = running.planned.node, running.step.attempt
+        if changed:
+            return "failed", in_words(changed)
+        try:
+            problem = self._publish(running.planned.node, running.step.attempt)
+        except OSError as error:
+            problem = f"its outputs could not be published: {error}"
+        return ("failed", problem) if problem is not None else ("completed", "")
+
+    def _publish(self, node: GraphNode, attempt: Attempt) -> str | None:
+        """Make what a step has written the node's outputs; why that cannot be, in words. Raises OSError."""
         for name in ARTIFACTS:
             if name in node.outputs:
                 attempt.hand_on_artifacts(node.outputs[name])
@@ -258,17 +279,20 @@ class Runner:
             self.context.reporter.told(message)
         linked = [port for port in node.outputs.values() if attempt.output(port).is_symlink()]
         if linked:
-            return "failed", f"its output '{linked[0].name}' is a symbolic link; on Azure only real files are kept"
+            return f"its output '{linked[0].name}' is a symbolic link; on Azure only real files are kept"
+        self.context.folder.node(node.name).publish(attempt)
+        self._keep(node, str(attempt.log))
+        return self.context.deliver(node.name)
+
+    def _keep(self, node: GraphNode, log: str) -> None:
         try:
-            self.context.folder.node(node.name).publish(attempt)
-        except OSError as error:
-            return "failed", f"its outputs could not be published: {error}"
-        try:
-            self.context.reuse.keep(node, str(attempt.log))
+            changed = self.context.reuse.keep(node, log)
         except OSError as error:
             self.context.reporter.told(f"'{node.name}' will not be reused: its outputs cannot be kept: {error}")
-        problem = self.context.deliver(node.name)
-        return ("failed", problem) if problem is not None else ("completed", "")
+            return
+        if changed:
+            shown = ", ".join(changed)
+            self.context.reporter.told(f"'{node.name}' will not be reused: {shown} has changed while it ran")
 
     def _finish(
         self,

@@ -66,8 +66,8 @@ def _environment(step: Step, spark: Spark, own: Path) -> dict[str, str]:
     }
     if _is_on_this_machine(step.spark_master):
         settings["SPARK_LOCAL_IP"] = _LOOPBACK
-    found = steps.environment(step.node, step.run, step.tracking, spark.programs)
-    return {**found, **settings, **steps.own_variables(step.node)}
+    found = steps.environment(step.node, step.shell, step.shell_attempt, step.tracking, spark.programs)
+    return {**found, **settings, **{name: found[name] for name in steps.own_variables(step.node)}}
 
 
 def _is_on_this_machine(master: str) -> bool:

@@ -14,13 +14,13 @@ from penstock.graph.coded import coded_of
 from penstock.graph.model import GraphNode
 from penstock.plan.deliveries import DEFAULT_DATASTORE, expanded
 from penstock.run.evaluated import evaluated
-from penstock.run.modes import protected
+from penstock.run.modes import mounted, needed
 from penstock.run.orphans import RUN_VARIABLE
-from penstock.run.ports import input_text, output_text
-from penstock.run.process import Executor
+from penstock.run.ports import data_variables, input_text, output_text
+from penstock.run.process import EVERYTHING_WRITABLE, Executor, ReadOnly
 from penstock.run.reporter import Reporter
 from penstock.run.tracker import Tracker
-from penstock.spec.expression import Reference, Template
+from penstock.spec.expression import Optional, Reference, Template, parse_template
 from penstock.spec.files import Files, SnapshotFile
 from penstock.spec.model import CommandComponent
 from penstock.store.workspace import Attempt, RunFolder
@@ -41,6 +41,7 @@ class Step:
         jobs: how many processes may run at once.
         tracker: makes the MLflow runs of what the node itself consists of; None without MLflow.
         spark_master: the URL of the Spark cluster that spark steps run on.
+        guarded: whether this machine can keep a process from writing to its inputs.
     """
 
     node: GraphNode
@@ -56,6 +57,7 @@ class Step:
     jobs: int
     tracker: Tracker | None
     spark_master: str = "local[*]"
+    guarded: bool = True
 
     @property
     def attempt(self) -> Attempt:
@@ -97,10 +99,13 @@ def command_line(node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
     return render(command, node, run, attempt)
 
 
-def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], programs: Path) -> dict[str, str]:
+def environment(
+    node: GraphNode, run: RunFolder, attempt: Attempt, tracking: Mapping[str, str], programs: Path
+) -> dict[str, str]:
     """This process's environment, the interpreter's folder first on PATH, and what a job finds on Azure.
 
-    Later ones win: the component's environment_variables, then the node's own.
+    Later ones win: the component's environment_variables, then the node's own. Raises OSError and RunError for data
+    that one of them names.
     """
     search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     azure = {
@@ -108,18 +113,42 @@ def environment(node: GraphNode, run: RunFolder, tracking: Mapping[str, str], pr
         "AZUREML_RUN_ID": tracking.get("MLFLOW_RUN_ID", job_name(node.name, run)),
         "AZUREML_EXPERIMENT_NAME": tracking.get("MLFLOW_EXPERIMENT_NAME", "local"),
     }
-    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **own_variables(node)}
+    own = {name: _rendered(text, node, run, attempt) for name, text in own_variables(node).items()}
+    ports = data_variables(node, run, attempt) if isinstance(node.component, CommandComponent) else {}
+    return {**os.environ, "PATH": search, "PYTHONUNBUFFERED": "1", **tracking, **azure, **ports, **own}
 
 
-def read_only(step: Step) -> tuple[str, ...]:
-    """The paths that the step's process must not write to."""
-    return protected(step.node, step.run, step.run.path.parents[1])
+def _rendered(text: str, node: GraphNode, run: RunFolder, attempt: Attempt) -> str:
+    """The text of an environment variable; expressions that name no port of the node stay as they are."""
+    if "${{" not in text:
+        return text
+    template = parse_template(text, node.job.place)
+    known = {("inputs", name) for name in node.inputs} | {("outputs", name) for name in node.outputs}
+    parts = (
+        part if isinstance(part, str) or (part.path[0], ".".join(part.path[1:])) in known else str(part)
+        for part in template.parts
+        if not isinstance(part, Optional)
+    )
+    return render(Template(text, tuple(parts), template.place), node, run, attempt)
+
+
+def read_only(step: Step) -> ReadOnly:
+    """What the step's process must not write to; nothing if this machine cannot keep it from that."""
+    if not step.guarded:
+        return EVERYTHING_WRITABLE
+    writable = needed(step.run)
+    paths = mounted(step.node, step.run)
+    for name, path in paths.items():
+        if path in writable:
+            step.reporter.told(f"'{step.node.name}': nothing keeps it from writing to its input '{name}', {path}")
+    return ReadOnly(tuple(dict.fromkeys(path for path in paths.values() if path not in writable)), writable)
 
 
 def own_variables(node: GraphNode) -> dict[str, str]:
-    """The environment variables that the definition sets."""
+    """The environment variables that the definition sets, with what the pipeline's inputs in them come to."""
     component = coded_of(node.component)
-    return {**(component.environment_variables if component is not None else {}), **node.job.environment_variables}
+    own = {**(component.environment_variables if component is not None else {}), **node.job.environment_variables}
+    return {name: node.settings.get(f"environment_variables.{name}", text) for name, text in own.items()}
 
 
 def snapshot(node: GraphNode, files: Files) -> list[SnapshotFile]:

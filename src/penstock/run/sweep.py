@@ -142,7 +142,7 @@ class SweepHandle:
         spec = ProcessSpec(
             command=steps.command_line(node, step.shell, shell),
             folder=attempt.working_folder,
-            environment=steps.environment(node, step.run, variables, step.programs),
+            environment=steps.environment(node, step.shell, shell, variables, step.programs),
             log=attempt.log,
             read_only=steps.read_only(step),
             imports=step.imports(node),

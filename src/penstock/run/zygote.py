@@ -36,11 +36,11 @@ from typing import Any
 Request = dict[str, Any]
 
 
-def protect(paths: list[str]) -> None:
+def protect(paths: list[str], writable: list[str]) -> None:
     """Make inputs read-only, by the file beside this one; it stays no module of the step's."""
     if paths:
         place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "readonly.py")
-        runpy.run_path(place)["protect"](paths)
+        runpy.run_path(place)["protect"](paths, writable)
 
 
 class Zygote:
@@ -161,7 +161,7 @@ def become(request: Request) -> None:
         os.dup2(source, target)
     os.close(log)
     os.close(null)
-    protect(request["read_only"])
+    protect(*request["read_only"])
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -24,7 +24,6 @@ from penstock.store.copying import copy_file
 from penstock.store.ignore import snapshot_listing
 
 _ELSEWHERE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:|.*\$\{\{", re.DOTALL)
-_FILES_OF_REQUIREMENTS = re.compile(r"-(?:r|c|-requirement|-constraint)[ =]?\s*(\S+)")
 
 
 @dataclass
@@ -141,7 +140,6 @@ class AssetFiles:
         if isinstance(conda, Scalar) and conda.value is not None:
             path = folder / _local(conda)
             copy_file(path, own / path.name)
-            _copy_requirements(path, own)
             source = with_value(source, "conda_file", _relative(own / path.name, at))
         build = source.mapping("build")
         context = build.get("path") if build is not None else None
@@ -156,6 +154,10 @@ class AssetFiles:
             copy_file(path, target / path.name)
             return _relative(target / path.name, at)
         self._copy(path, (), target)
+        if not any(target.iterdir()):
+            raise DefinitionError(
+                f"the folder {path} holds nothing that would be uploaded, so there is nothing to keep"
+            )
         return _relative(target, at)
 
     def _copy(self, path: Path | None, includes: tuple[Path, ...], target: Path) -> None:
@@ -165,16 +167,10 @@ class AssetFiles:
         listing = snapshot_listing(Path(os.path.normpath(path)) if path is not None else None, includes)
         target.mkdir(parents=True, exist_ok=True)
         for file in listing.files:
+            if file.path.is_dir():
+                raise DefinitionError(f"{file.path} leads back to a folder that it lies in; what it holds has no end")
             copy_file(file.path, target / file.name)
         self.ignored += [str(left.path) for left in listing.ignored if left.by.file is not None]
-
-
-def _copy_requirements(conda: Path, own: Path) -> None:
-    """The files that the pip section of a conda file names."""
-    for name in _FILES_OF_REQUIREMENTS.findall(conda.read_text(encoding="utf-8", errors="replace")):
-        path = conda.parent / name
-        if path.is_file() and not Path(name).is_absolute() and ".." not in Path(name).parts:
-            copy_file(path, own / name)
 
 
 def _object(path: Path) -> Object:

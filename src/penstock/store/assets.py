@@ -100,7 +100,7 @@ class Assets:
                 return self._placed(kind, name, version, made, definition)
         except OSError as error:
             about = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
-            raise RunError(f"the {kind} {name} cannot be put into {self.root}: {about}") from None
+            raise RunError(f"the {kind} {name} cannot be made in {self.root}: {about}") from None
 
     def _placed(
         self, kind: AssetType, name: str, version: str | None, made: Path, definition: Callable[[str], str]
@@ -130,7 +130,7 @@ class Assets:
 
     def _refuse_other(self, asset: Asset, made: Path) -> None:
         """A version that is there may be made again, but not of something else."""
-        digests = Digests(self.workspace.cache / "index.db")
+        digests = Digests(made.parent / "index.db")  # never written: what is compared here is read once
         if digests.of(asset.path) == digests.of(made):
             return
         following = self.next_version(asset.type, asset.name)

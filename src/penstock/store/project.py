@@ -42,6 +42,12 @@ def settings_text(root: Path) -> str | None:
         raise DefinitionError(f"{path} is not UTF-8 text; save it as UTF-8") from None
 
 
+def shown(path: Path) -> str:
+    """A path as a person would write it: relative to the working directory if it lies below it."""
+    here = Path(os.path.abspath(os.curdir))  # noqa: PTH100 - without following links
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """What a URI, or all that begins with it, stands for on this machine.
@@ -67,7 +73,7 @@ def places_of(root: Path, options: tuple[str, ...] = ()) -> Places:
 
     Paths count from the folder of penstock.toml, those of options from the working directory.
     """
-    text, file = settings_text(root), str(root / FILE)
+    text, file = settings_text(root), shown(root / FILE)
     settings = read_settings(text, file) if text is not None else {}
     tables = {name: _paths(settings, name, text or "", file, root) for name in ("datastores", "map")}
     for option in options:

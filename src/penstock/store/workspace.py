@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -151,13 +152,22 @@ def shell_safe(folder: RunFolder) -> Iterator[RunFolder]:
 
 
 def shell_safe_data(path: str, attempt: Attempt, port: str) -> str:
-    """A path to data by a name that needs no quotes, below the attempt's folder."""
+    """A path to data by a name that needs no quotes, below the attempt's folder.
+
+    Where the name itself needs none, the link stands for the folder around: programs like find do not follow a link
+    that they are given.
+    """
     if _SHELL_SAFE.fullmatch(path):
         return path
-    link = attempt.path / "inputs" / (port + re.sub(r"[^A-Za-z0-9.]", "", Path(path).suffix))
+    folder, name = os.path.split(path)
+    link = attempt.path / "links" / port
+    if not name or not _SHELL_SAFE.fullmatch(name):
+        folder, name = path, ""
+        link = link.with_name(port + re.sub(r"[^A-Za-z0-9.]", "", Path(path).suffix))
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(path)
-    return str(link)
+    with suppress(FileExistsError):  # an expression may stand in a command twice
+        link.symlink_to(folder)
+    return str(link / name)
 
 
 @dataclass(frozen=True)
@@ -225,18 +235,37 @@ class Attempt:
                 self.output(port).mkdir()
 
     def hand_on_artifacts(self, port: OutputPort) -> None:
-        """Give what the step left in ./outputs and ./logs to an output, unless the step has written to that itself."""
+        """Give what the step left in ./outputs and ./logs to an output, unless the step has written to that itself.
+
+        Raises OSError.
+        """
         target = self.output(port)
         if not _is_nothing(target):
             return
         for name in ARTIFACT_FOLDERS:
             source = self.working_folder / name
-            if not _is_nothing(source):
-                shutil.copytree(source, target / name)
+            if source.is_dir() and not _is_nothing(source):
+                shutil.copytree(source, target / name, ignore=_no_files, copy_function=_take_over)
 
     def unwritten(self, outputs: list[OutputPort]) -> list[str]:
         """The outputs that hold nothing: a file that is not there, or a folder that is missing or empty."""
         return [port.name for port in outputs if _is_nothing(self.output(port))]
+
+
+def _no_files(folder: str, names: list[str]) -> list[str]:
+    """What is no data: links that lead nowhere, pipes, sockets."""
+    paths = {name: Path(folder) / name for name in names}
+    return [name for name, path in paths.items() if not (path.is_file() or path.is_dir())]
+
+
+def _take_over(source: str, target: str) -> None:
+    """Give a file that is the step's own a second name; copy what also lies elsewhere."""
+    status = Path(source).lstat()
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        with suppress(OSError):  # a file system without second names
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
 
 
 def _is_nothing(path: Path) -> bool:

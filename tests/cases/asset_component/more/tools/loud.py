@@ -1,0 +1,2 @@
+def of(text: str) -> str:
+    return text.upper()
