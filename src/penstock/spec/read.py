@@ -85,13 +85,19 @@ def _single_job(root: Mapping, folder: Path, name: str) -> PipelineJob:
 def read_component(root: Mapping, file: Path) -> Component:
     """A component YAML: a pipeline component if it says so or has `jobs`, else a command component."""
     folder = file.parent
-    inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
-    name, version = root.text("name") or file.name.split(".", maxsplit=1)[0], root.text("version")
     if component_type(root) == "pipeline":
+        inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
+        name, version = root.text("name") or file.name.split(".", maxsplit=1)[0], root.text("version")
         jobs = _nodes(root.mapping("jobs") or Mapping(root.place, {}), folder)
         bindings = _output_values(root.mapping("outputs"))
         return PipelineComponent(name, version, inputs, outputs, bindings, jobs, root, folder, root.place)
-    kind = component_type(root)
+    return _step(root, folder, file.name.split(".", maxsplit=1)[0], component_type(root))
+
+
+def _step(root: Mapping, folder: Path, name: str, kind: str) -> CommandComponent | OtherComponent:
+    """A component that is no pipeline; `name` is what it bears if it names itself not."""
+    inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
+    name = root.text("name") or name
     if kind not in COMMAND_TYPES:
         return _other(root, folder, name, inputs, outputs, kind=kind)
     return _command(root, folder, name, inputs, outputs)
@@ -166,6 +172,7 @@ def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
         type=kind,
         component=component if isinstance(component, Scalar | Mapping) else None,
         inline=_inline(name, kind, source, folder, place),
+        held=_held(name, kind, source, folder),
         searched=frozenset(search.entries if search else ()),
         inputs=inputs,
         outputs=outputs,
@@ -198,6 +205,15 @@ def _inline(
     if kind in NODE_TYPES and kind not in ("pipeline", "sweep"):
         return replace(_other(source, folder, name, ports, results, kind=kind), place=place)
     return None
+
+
+def _held(name: str, kind: str, source: Mapping, folder: Path) -> CommandComponent | OtherComponent | None:
+    """The anonymous component that stands as an object below a node's `component:`; its paths count from this file."""
+    component = source.mapping("component")
+    if component is None or kind in ("pipeline", "sweep") or kind not in NODE_TYPES:
+        return None
+    own = component_type(component) if {"type", "$schema", "jobs"} & component.entries.keys() else kind
+    return _step(component, folder, name, own) if own != "pipeline" else None
 
 
 def _inline_input(value: InputValue) -> InputPort:
