@@ -21,6 +21,7 @@ VERBS = {
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "explain": "Tell what a run would reuse, what it would run, and why.",
+    "package": "Verify that a package is what was made.",
     "run": "Run a job YAML on this machine.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",
 }
