@@ -81,9 +81,9 @@ def _holds(requirement: Requirement, extra: str, python: str) -> bool:
 def _license(distribution: Distribution) -> str | None:
     """By PEP 639's expression, else the old field if it is a name, else the classifier's last part."""
     told = cast("Message", distribution.metadata)
-    if told["License-Expression"]:
-        return str(told["License-Expression"])
-    name = str(told["License"] or "").strip()
+    if told.get("License-Expression"):
+        return str(told.get("License-Expression"))
+    name = str(told.get("License") or "").strip()
     if name and "\n" not in name and len(name) <= _LONGEST and name.upper() != "UNKNOWN":
         return name
     classifiers = [str(line) for line in told.get_all("Classifier") or () if str(line).startswith("License ::")]
