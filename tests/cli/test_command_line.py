@@ -19,7 +19,11 @@ HEAVY = ("azure", "mlflow", "pandas", "numpy", "sklearn", "great_expectations", 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["compile", "--help"], ["check", "--help"], ["snapshot", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        *([verb, "--help"] for verb in ("run", "compile", "check", "snapshot", "runs", "show", "logs", "diff")),
+    ],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

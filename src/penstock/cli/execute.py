@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from penstock.cli.environments import in_virtual_environments, on_this_interpreter
 from penstock.cli.progress import reporting
+from penstock.graph.model import Data
 from penstock.plan import Plan, only
 from penstock.plan.elsewhere import elsewhere
 from penstock.plan.parallel import parallel_elsewhere
@@ -87,6 +88,7 @@ def execute(
             for message in messages:
                 reporter.told(message)
             folder.write_notes(messages)
+            folder.write_job(os.path.abspath(plan.graph.job.place.file), _data(plan))  # noqa: PTH100 - keeps links
             delivered = Deliveries(plan.graph, folder, catalog, catalog.assets, reporter.told)
             context = Context(
                 folder=folder,
@@ -124,6 +126,19 @@ def _imports(plan: Plan, imports: Imports) -> list[tuple[str, ...]]:
     """What each process of the plan imports; a sweep is several."""
     nodes = [planned.node for planned in plan.nodes]
     return [imports.of(node) for node in nodes for _ in range(2 if node.job.type == "sweep" else 1)]
+
+
+def _data(plan: Plan) -> dict[str, dict[str, str]]:
+    """Per node and input where the data from outside the pipeline lies: a path of this machine or a URI."""
+    found = {
+        planned.name: {
+            name: os.path.abspath(value.path) if value.is_local else value.uri  # noqa: PTH100 - keeps links
+            for name, value in planned.node.inputs.items()
+            if isinstance(value, Data)
+        }
+        for planned in plan.nodes
+    }
+    return {name: inputs for name, inputs in found.items() if inputs}
 
 
 class _Tracked:

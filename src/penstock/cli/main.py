@@ -20,9 +20,13 @@ VERBS = {
     "asset": "Create and list the components, data, environments and models of the workspace.",
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
+    "diff": "Tell what two runs did differently, and why.",
     "explain": "Tell what a run would reuse, what it would run, and why.",
+    "logs": "Print what a node of a run printed.",
     "package": "Verify that a package is what was made.",
     "run": "Run a job YAML on this machine.",
+    "runs": "List the runs of the workspace.",
+    "show": "Show a run; or a model version, all that made it and where it serves.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",
 }
 

@@ -177,3 +177,11 @@ def _definition(node: GraphNode) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
+
+
+def changed_part(name: str, before: str | None, now: str | None) -> str:
+    """One changed part in words; short values are shown."""
+    if before is None or now is None:
+        return f"{name} is {'new' if before is None else 'gone'}"
+    shown = max(len(before), len(now)) <= 40 and not before.startswith(("[", "{"))
+    return f"{name} has changed" + (f" from {before} to {now}" if shown else "")

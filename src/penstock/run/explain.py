@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from penstock.graph.model import GraphNode, NodeOutput
 from penstock.plan import Plan
-from penstock.plan.key import Key, KeyMaker
+from penstock.plan.key import Key, KeyMaker, changed_part
 from penstock.run.reuse import is_deterministic
 from penstock.spec.files import Files
 from penstock.store.cache import Cache
@@ -72,18 +72,10 @@ class Explainer(Struct):
         changed = key.differs_from(before)
         if not changed:
             return Explained(node.name, "run", "what it made when it last ran is not kept")
-        told = [_told(name, before.get(name), key.parts.get(name)) for name in changed]
+        told = [changed_part(name, before.get(name), key.parts.get(name)) for name in changed]
         return Explained(node.name, "run", "; ".join(told), changed)
 
 
 def _waits_for(node: GraphNode, produced: Mapping[tuple[str, str], str]) -> str:
     sources = (value for value in node.inputs.values() if isinstance(value, NodeOutput))
     return ", ".join(dict.fromkeys(f"'{out.node}'" for out in sources if (out.node, out.port) not in produced))
-
-
-def _told(name: str, before: str | None, now: str | None) -> str:
-    """One changed part in words; short values are shown."""
-    if before is None or now is None:
-        return f"{name} is {'new' if before is None else 'gone'}"
-    shown = max(len(before), len(now)) <= 40 and not before.startswith(("[", "{"))
-    return f"{name} has changed" + (f" from {before} to {now}" if shown else "")

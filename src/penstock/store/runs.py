@@ -49,22 +49,39 @@ def settle(folder: RunFolder) -> dict[str, Any]:
 
     The nodes that had ended keep their results; those that ran then were canceled. Raises OSError.
     """
-    try:
-        summary: dict[str, Any] = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:  # it was killed before it had written any
-        summary = {"run": folder.name, "status": "running", "duration_s": 0.0, "outputs": {}, "nodes": []}
+    summary = read_summary(folder)
     if summary["status"] != "running":
         return summary
-    nodes = []
-    for path in sorted((folder.path / "nodes").glob("*"), key=lambda path: path.stat().st_mtime):
-        result = _ended(path) or _killed(folder, path.name)
-        nodes.append(result)
-    summary |= {"status": "failed", "reason": KILLED, "nodes": nodes}
+    summary = as_killed(folder, summary)
+    for result in summary["nodes"]:
+        if result["reason"] == KILLED:
+            folder.node(result["name"]).write_result(result)
     folder.write_summary(summary)
     return summary
 
 
-def _ended(path: Path) -> dict[str, Any] | None:
+def read_summary(folder: RunFolder) -> dict[str, Any]:
+    """What run.json says, or would say of a run that was killed before it had written any. Raises OSError."""
+    try:
+        summary: dict[str, Any] = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        summary = {"run": folder.name, "status": "running", "duration_s": 0.0, "outputs": {}, "nodes": []}
+    return summary
+
+
+def as_killed(folder: RunFolder, summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary of a run that nobody ended."""
+    nodes = [ended_node(path) or _killed(folder, path.name) for path in node_folders(folder)]
+    return {**summary, "status": "failed", "reason": KILLED, "nodes": nodes}
+
+
+def node_folders(folder: RunFolder) -> list[Path]:
+    """The folders of the nodes that have begun or ended, in the order in which they last changed."""
+    return sorted((folder.path / "nodes").glob("*"), key=lambda path: path.stat().st_mtime)
+
+
+def ended_node(path: Path) -> dict[str, Any] | None:
+    """What node.json in a node's folder says; None as long as the node has not ended."""
     with suppress(FileNotFoundError):
         result: dict[str, Any] = json.loads((path / "node.json").read_text(encoding="utf-8"))
         return result
@@ -72,9 +89,9 @@ def _ended(path: Path) -> dict[str, Any] | None:
 
 
 def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
-    attempts = sum(1 for _ in (folder.node(name).path).glob("attempt-*"))
+    attempts = folder.node(name).attempts()
     log = folder.node(name).attempt(attempts).log
-    result = {
+    return {
         "name": name,
         "status": "canceled",
         "reason": KILLED,
@@ -83,8 +100,6 @@ def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
         "outputs": {},
         "log": str(log) if log.exists() else None,
     }
-    folder.node(name).write_result(result)
-    return result
 
 
 def find_run(runs: Path, name: str, job: str) -> RunFolder:

@@ -2,6 +2,7 @@
 
 runs/<run>/run.json                      the summary, rewritten atomically as nodes end
 runs/<run>/fidelity.json                 what Azure would do differently
+runs/<run>/job.json                      which file was run, and which data its nodes read
 runs/<run>/lock                          locked while the run goes on
 runs/<run>/nodes/<node>/node.json        the node's part of it
 runs/<run>/nodes/<node>/attempt-N/       std_log.txt, wd/ (the snapshot and working folder), outputs/ while it runs
@@ -10,6 +11,7 @@ cache/                                   see `penstock.store.cache`
 assets/<type>/<name>/<version>/          see `penstock.store.assets`
 datastores/<name>/                       what azureml://datastores/<name>/paths/... resolves to
 mlflow.db  mlartifacts/                  tracking and model registry
+endpoints/<name>/                        deployed packages: current/, previous/
 """
 
 from __future__ import annotations
@@ -57,6 +59,10 @@ class Workspace(Struct, frozen=True):
     @property
     def datastores(self) -> Path:
         return self.root / "datastores"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.root / "endpoints"
 
     def prepare(self) -> None:
         """Make the folder itself. Raises OSError."""
@@ -122,6 +128,11 @@ class RunFolder(Struct, frozen=True):
         text = json.dumps({"notes": notes}, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / "fidelity.json", text)
 
+    def write_job(self, file: str, data: dict[str, dict[str, str]]) -> None:
+        """Keep which job file it is a run of, and for each node and input where the data from outside lies."""
+        text = json.dumps({"file": file, "data": data}, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "job.json", text)
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_atomically(self.path / "run.json", json.dumps(summary, indent=2) + "\n")
 
@@ -176,6 +187,10 @@ class NodeFolder(Struct, frozen=True):
 
     def attempt(self, number: int) -> Attempt:
         return Attempt(self.path / f"attempt-{number}")
+
+    def attempts(self) -> int:
+        """How many there have been."""
+        return sum(1 for _ in self.path.glob("attempt-*"))
 
     @property
     def outputs(self) -> Path:
