@@ -6,12 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from retraining import JOB, Registry, Retrained
+from retraining import JOB, Registry, Retrained, Twice
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
 
@@ -30,15 +29,6 @@ def retrain(penstock: Callable[..., Any]) -> Callable[..., Retrained]:
 @pytest.fixture
 def registry(workspace: Path) -> Registry:
     return Registry(workspace)
-
-
-@dataclass(frozen=True)
-class Twice:
-    """A workspace in which the loop has run twice, accepted both times, and the summaries of the runs."""
-
-    workspace: Path
-    first: dict[str, Any]
-    second: dict[str, Any]
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Twice
-from retraining import JOB, ROOT, STEPS, Registry
+from retraining import JOB, ROOT, STEPS, Registry, Twice
 
 from penstock_steps.digests import content_digest, file_digest
 

@@ -60,3 +60,12 @@ class Registry:
 
     def champion(self, name: str) -> str | None:
         return self.client.get_registered_model(name).tags.get("champion")
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A workspace in which the loop has run twice, accepted both times, and the summaries of the runs."""
+
+    workspace: Path
+    first: dict[str, Any]
+    second: dict[str, Any]

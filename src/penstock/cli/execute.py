@@ -132,7 +132,7 @@ def _data(plan: Plan) -> dict[str, dict[str, str]]:
     """Per node and input where the data from outside the pipeline lies: a path of this machine or a URI."""
     found = {
         planned.name: {
-            name: str(value.path) if value.is_local else value.uri
+            name: os.path.abspath(value.path) if value.is_local else value.uri  # noqa: PTH100 - keeps links
             for name, value in planned.node.inputs.items()
             if isinstance(value, Data)
         }
