@@ -74,6 +74,9 @@ lock: $(UV)  ## compile the requirement files anew
 	$(UV) pip compile $(LOCK) requirements-spark.in -o requirements-spark.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	$(UV) pip compile $(LOCK) environments/scoring/requirements.in -o environments/scoring/requirements.txt
+	$(MAKE) --no-print-directory .tools/scoring/.made
+	$(BIN)/python tests/support/scoring_distributions.py > environments/scoring/distributions.json.new
+	mv environments/scoring/distributions.json.new environments/scoring/distributions.json
 	for peer in $(PEERS); do $(UV) pip compile $(LOCK) tests/bench/peers/$$peer.in -o tests/bench/peers/$$peer.txt || exit 1; done
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 

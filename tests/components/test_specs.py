@@ -21,6 +21,8 @@ from azure.ai.ml.entities import CommandComponent
 REPOSITORY = Path(__file__).parents[2]
 COMPONENTS = REPOSITORY / "components"
 SHARED = COMPONENTS / "_shared" / "penstock_steps"
+# What a component takes along besides its sources and the shared package.
+MORE = {"package": REPOSITORY / "environments" / "scoring"}
 NAMES = sorted(path.parent.name for path in COMPONENTS.glob("*/component.yml"))
 LITERALS = {"string", "integer", "number", "boolean"}
 # As the design has it: false for what reads the registry, the clock or the network.
@@ -236,6 +238,8 @@ def test_the_snapshot_holds_the_sources_and_the_shared_package_alone(name: str) 
     own = {path.relative_to(COMPONENTS / name / "src").as_posix() for path in _files(COMPONENTS / name / "src")}
     shared = {f"penstock_steps/{path.relative_to(SHARED).as_posix()}" for path in _files(SHARED)}
     assert f"{name}.py" in own
+    if name in MORE:
+        shared |= {f"{MORE[name].name}/{path.relative_to(MORE[name]).as_posix()}" for path in _files(MORE[name])}
     with _loaded(name)._build_code() as code:
         snapshot = {path.relative_to(code.path).as_posix() for path in _files(Path(code.path))}
     assert snapshot == own | shared

@@ -81,7 +81,6 @@ def test_a_version_leads_back_to_all_that_made_it(look: Look, twice: Twice) -> N
     assert shown["metrics"]["rmse"] == float(tags["metric.rmse"])
     assert shown["decision"]["champion"] == shown["previous_champion"] == "1"
     assert any("lower than champion version 1" in reason for reason in shown["decision"]["reasons"])
-    assert shown["serves"] == []
 
 
 def test_each_step_is_told_with_its_code_and_the_run_that_it_ran_in(look: Look, twice: Twice) -> None:
@@ -125,17 +124,6 @@ def test_data_that_was_edited_since_is_told(penstock: Callable[..., Any], tmp_pa
     shown = penstock("show", "diabetes", "--workspace", workspace, "--format", "json").json
     assert shown["data"]["file_is"] == "gone"
     assert f"{data} (not there any more)" in penstock("show", "diabetes", "--workspace", workspace).stdout
-
-
-def test_where_it_serves_is_told(penstock: Callable[..., Any], twice: Twice, tmp_path: Path) -> None:
-    copy = tmp_path / "workspace"
-    shutil.copytree(twice.workspace, copy, ignore=shutil.ignore_patterns("runs", "cache"))
-    package = Path(twice.second["outputs"]["package"])
-    shutil.copytree(package, copy / "endpoints" / "prod" / "current")
-    shown = penstock("show", "diabetes:2", "--workspace", copy, "--format", "json").json
-    at = copy / "endpoints" / "prod" / "current"
-    assert shown["serves"] == [{"endpoint": "prod", "slot": "current", "package": str(at)}]
-    assert "serves nowhere" in penstock("show", "diabetes:1", "--workspace", copy).stdout
 
 
 def test_a_log_is_what_the_step_printed_also_a_reused_one(

@@ -25,6 +25,7 @@ from penstock_steps.tables import write_table
 
 ROOT = Path(__file__).parents[2]
 COMPONENTS = ROOT / "components"
+SCORING = ROOT / "environments" / "scoring"
 STEPS = ("train", "evaluate", "register", "package")
 
 
@@ -49,7 +50,11 @@ class Bench:
 
     def main(self, step: str, **options: Any) -> None:
         """Run a step in this process: `--some-option value` for each some_option=value; None leaves it out."""
-        with patch.object(sys, "argv", [step, *command_line(options)]), patch.dict(os.environ, self.environment):
+        with (
+            patch.object(sys, "argv", [step, *command_line(options)]),
+            patch.dict(os.environ, self.environment),
+            patch("lock.FOLDER", SCORING),
+        ):
             importlib.import_module(step).main()
 
     def process(self, step: str, **options: Any) -> Ended:
@@ -156,6 +161,8 @@ def make_snapshot(step: str, folder: Path) -> Path:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(COMPONENTS / step / "src", folder, ignore=ignore)
         shutil.copytree(COMPONENTS / "_shared" / "penstock_steps", folder / "penstock_steps", ignore=ignore)
+        if step == "package":
+            shutil.copytree(SCORING, folder / "scoring", ignore=ignore)
     return folder
 
 

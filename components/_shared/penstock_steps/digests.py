@@ -20,9 +20,14 @@ def file_digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
+def bytes_digest(content: bytes) -> str:
+    """Digest of bytes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 def text_digest(text: str) -> str:
     """Digest of a text's UTF-8 bytes."""
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return bytes_digest(text.encode())
 
 
 def folder_files(folder: Path) -> dict[str, Path]:

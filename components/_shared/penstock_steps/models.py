@@ -119,11 +119,11 @@ def signature_inputs(folder: Path) -> list[dict[str, Any]]:
 
 
 def python_version(folder: Path) -> str:
-    """The Python that the model was trained with, `3.11`. Raises StepError if the model does not say."""
+    """The Python that the model was trained with, `3.11.7`. Raises StepError if the model does not say."""
     found = _mlmodel(folder).get("flavors", {}).get("python_function", {}).get("python_version")
     if not found:
         raise StepError(f"the model in {folder} does not say which Python it was trained with; train it again")
-    return ".".join(str(found).split(".")[:2])
+    return str(found)
 
 
 def training_rows(folder: Path) -> NDArray[np.uint64] | None:

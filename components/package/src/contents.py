@@ -10,66 +10,80 @@ from typing import Any
 
 import yaml
 
-from penstock_steps.digests import folder_files
+from bill_of_materials import bill_of_materials
+from contract import contract
+from image import PORT, dockerfile
+from lock import SERVER, closure, read_lock, roots
+from penstock_steps.digests import file_digest, folder_files
 from penstock_steps.errors import StepError
+from penstock_steps.lineage import Component
 from penstock_steps.models import TRAINING_ROWS_FILE, model_file, python_version, signature_inputs, trusted_types
 from penstock_steps.registration import Registration
 
-SERVER = "azureml-inference-server-http==1.5.1"
-_PORT = 5001
-_DOCKERFILE = """\
-FROM python:{python}-slim-bookworm
-RUN useradd --create-home --uid 1000 scoring
-WORKDIR /srv/package
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --requirement requirements.txt
-COPY manifest.json score.py ./
-COPY model ./model
-USER 1000
-EXPOSE {port}
-HEALTHCHECK CMD python -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}/')"
-CMD ["azmlinfsrv", "--entry_script", "score.py", "--port", "{port}"]
-"""
+_SWAGGER = ("swagger2.json", "swagger3.json")  # served by the server where they are
 
 
-def write_contents(package: Path, model: Path, registration: Registration) -> dict[str, Any]:
+def write_contents(package: Path, model: Path, registration: Registration, by: Component) -> dict[str, Any]:
     """Write all files of a package but its manifest, and return how score.py is to load the model.
 
     Args:
         package: the folder, made here.
         model: the model folder, verified.
         registration: the version that it is registered as.
+        by: the component that makes the package.
 
     Raises:
-        StepError: the model lacks its signature, its requirements or its input example.
+        StepError: the model lacks its signature, its requirements or its input example, does not fit the lock that
+            packages are served with, or cannot predict its input example.
     """
-    copied = package / "model"
+    _copy_model(model, package / "model")
+    shutil.copyfile(Path(__file__).with_name("score.py"), package / "score.py")
+    sample = sample_request(model)
+    scoring = _scoring(package)
+    _write_served_with(package, model, registration, scoring, by)
+    _write_json(package / "sample_request.json", sample)
+    _write_json(package / "contract.json", contract(model, sample))
+    _write(package / "deployment.yml", yaml.safe_dump(deployment(registration), sort_keys=False, width=1000))
+    copied = ["manifest.json", "score.py", *(name for name in _SWAGGER if (package / name).is_file())]
+    _write(package / "Dockerfile", dockerfile(python_version(model), copied))
+    return scoring
+
+
+def _copy_model(model: Path, copied: Path) -> None:
     for name, path in folder_files(model).items():  # without lineage.json
         if name != TRAINING_ROWS_FILE:
             (copied / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copied / name)
-    shutil.copyfile(Path(__file__).with_name("score.py"), package / "score.py")
-    _write(package / "requirements.txt", "\n".join(requirements(model)))
-    _write(package / "Dockerfile", _DOCKERFILE.format(python=python_version(model), port=_PORT).rstrip())
-    _write(package / "sample_request.json", json.dumps(sample_request(model), indent=2, ensure_ascii=False))
-    _write(package / "deployment.yml", yaml.safe_dump(deployment(registration), sort_keys=False).rstrip())
-    file = model_file(copied)
+
+
+def _scoring(package: Path) -> dict[str, Any]:
+    """How score.py loads the model and what it takes, as the manifest has it."""
+    file = model_file(package / "model")
     return {
         "file": file.path.relative_to(package).as_posix(),
         "serialization": file.serialization,
         "trusted": trusted_types(file.trusted),
-        "columns": [{"name": column["name"], "type": column["type"]} for column in signature_inputs(copied)],
+        "columns": [{"name": column["name"], "type": column["type"]} for column in signature_inputs(package / "model")],
     }
 
 
-def requirements(model: Path) -> list[str]:
-    """What scoring needs, pinned: the model's own requirements without MLflow, and the server."""
-    lines = _read(model / "requirements.txt").split()
-    kept = [line for line in lines if re.split(r"[=<>!~\[; ]", line, maxsplit=1)[0] not in ("mlflow", "mlflow-skinny")]
-    loose = [line for line in kept if "==" not in line]
-    if loose:
-        raise StepError(f"the model's requirements do not pin {', '.join(loose)}; train the model again")
-    return sorted([*kept, SERVER])
+def _write_served_with(
+    package: Path, model: Path, registration: Registration, scoring: dict[str, Any], by: Component
+) -> None:
+    """requirements.txt and the bill of materials."""
+    lock = read_lock()
+    trained = python_version(model)
+    if trained.split(".")[:2] != lock.python.split("."):
+        raise StepError(
+            f"the model was trained with Python {trained}, packages are served with Python {lock.python}; "
+            "train it in the environment of the component train"
+        )
+    names = roots(lock, model, scoring)
+    parts = closure(lock, [SERVER, *names])
+    _write(package / "requirements.txt", "\n".join(part.entry for part in parts))
+    digest = file_digest(package / scoring["file"])
+    bill = bill_of_materials(registration, {"name": scoring["file"], "digest": digest}, names, parts, by)
+    _write(package / "sbom.json", bill)
 
 
 def sample_request(model: Path) -> dict[str, Any]:
@@ -82,7 +96,7 @@ def sample_request(model: Path) -> dict[str, Any]:
 def deployment(registration: Registration) -> dict[str, Any]:
     """A managed online deployment of the package, as `az ml online-deployment create -f` takes it."""
     endpoint = endpoint_name(registration.model_name)
-    health = {"port": _PORT, "path": "/"}
+    health = {"port": PORT, "path": "/"}
     return {
         "$schema": "https://azuremlschemas.azureedge.net/latest/managedOnlineDeployment.schema.json",
         "name": f"version-{registration.version}",
@@ -93,7 +107,7 @@ def deployment(registration: Registration) -> dict[str, Any]:
             "inference_config": {
                 "liveness_route": dict(health),
                 "readiness_route": dict(health),
-                "scoring_route": {"port": _PORT, "path": "/score"},
+                "scoring_route": {"port": PORT, "path": "/score"},
             },
         },
         "instance_type": "Standard_DS2_v2",
@@ -119,5 +133,9 @@ def _read(path: Path) -> str:
         raise StepError(f"the model has no {path.name}, which a package needs; train it again") from None
 
 
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    _write(path, json.dumps(document, indent=2, ensure_ascii=False))
+
+
 def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.0.0")
+COMPONENT = Component("package", "1.1.0")
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _package(package: Path, model: Path, registration: Registration) -> str:
     """Build the package and return its manifest's digest, which is also written to the registry if there is one."""
     if package.is_dir() and any(package.iterdir()):
         raise StepError(f"--package {package} is not empty; give a folder that is new or empty")
-    scoring = write_contents(package, model, registration)
+    scoring = write_contents(package, model, registration, COMPONENT)
     name, version = registration.model_name, registration.version
     digest = write_manifest(package, registration, scoring)
     print(f"package of {name} version {version}: {digest} (the digest of its manifest)")

@@ -23,9 +23,10 @@ VERBS = {
     "diff": "Tell what two runs did differently, and why.",
     "explain": "Tell what a run would reuse, what it would run, and why.",
     "logs": "Print what a node of a run printed.",
+    "package": "Verify that a package is what was made.",
     "run": "Run a job YAML on this machine.",
     "runs": "List the runs of the workspace.",
-    "show": "Show a run; or a model version, all that made it and where it serves.",
+    "show": "Show a run; or a model version and all that made it.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",
 }
 

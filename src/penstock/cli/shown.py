@@ -50,7 +50,7 @@ def model_lines(model: Mapping[str, Any]) -> list[str]:
         against = f"against version {decision['champion']}" if decision["champion"] else "without a champion before"
         lines += ["", f"VERDICT  {decision['verdict']}, {against}"]
         lines += [f"         {reason}" for reason in decision["reasons"]]
-    return [*lines, "", *_serving(model)]
+    return lines
 
 
 def _facts(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -102,13 +102,6 @@ def _digest_at(digest: str | None, path: str | None) -> str:
 
 def _short(digest: str | None) -> str:
     return digest.removeprefix("sha256:")[:12] if digest else ""
-
-
-def _serving(model: Mapping[str, Any]) -> list[str]:
-    if not model["serves"]:
-        return ["serves nowhere"]
-    words = {"current": "serves at", "previous": "would be brought back at"}
-    return [f"{words[each['slot']]} {each['endpoint']}: {shown(Path(each['package']))}" for each in model["serves"]]
 
 
 def _time(node: Mapping[str, Any]) -> str:

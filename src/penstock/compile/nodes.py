@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from penstock.compile.client import dump
 from penstock.compile.place import RefusedError, Target
 from penstock.compile.ports import input_values, output_values
-from penstock.spec.finding import close_match
 
 # In the order in which they are written; all but the first four only if the node sets them itself.
 _PLAIN = ("display_name", "description", "comment", "tags", "properties")
@@ -140,6 +140,6 @@ def _refuse_unknown_settings(node: Any, where: str) -> None:
     for name in node._get_attrs():
         known = [key for key in dir(type(node)) if not key.startswith("_")]
         known += [key for key in vars(node) if not key.startswith("_")]
-        close = close_match(name, known)
-        hint = f"did you mean {close!r}?" if close else "Azure would ignore it"
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "Azure would ignore it"
         raise RefusedError(f"{where}: a {node.type} node has no setting {name!r}; {hint}")

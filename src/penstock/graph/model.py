@@ -25,9 +25,10 @@ from penstock.spec.model import (
     PipelineJob,
 )
 from penstock.spec.place import Place
+from penstock.spec.reference import RESOURCE_ID
 
-# `azureml:x:1`, `https://host/x`, `runs:/ID/model`; a file's name may have a colon in it
-_ELSEWHERE = re.compile(r"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")
+# `azureml:x:1`, `https://host/x`, `runs:/ID/model`, a resource id; a file's name may have a colon in it
+_ELSEWHERE = re.compile(rf"azureml:|(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/|(?i:{RESOURCE_ID.pattern})")
 
 
 class Literal(Struct, frozen=True):

@@ -166,8 +166,9 @@ class _Resolver:
 
     def _component(self, job: JobNode, scope: Scope) -> Component | Broken:
         name = scope.prefix + job.name
-        if job.inline is not None:
-            return job.inline
+        own = job.inline or job.held
+        if own is not None:
+            return own
         if job.type not in NODE_TYPES:
             return _odd_type(name, job)
         if job.component is None or isinstance(job.component, Mapping):

@@ -1,4 +1,4 @@
-"""From a model version back to all that made it, and forward to where it serves."""
+"""From a model version back to all that made it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from penstock.errors import DefinitionError
-from penstock.report.serving import serving
 from penstock.store.history import PastRun, past_run
 from penstock.store.models import Models, ModelVersion
 from penstock.store.workspace import Workspace
@@ -48,7 +47,6 @@ def describe(version: ModelVersion, models: Models, workspace: Workspace) -> dic
         "metrics": _metrics(tags),
         "decision": walk.decision(),
         "package": walk.package(),
-        "serves": serving(workspace, version.name, version.version),
     }
 
 

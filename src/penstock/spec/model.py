@@ -120,7 +120,8 @@ class JobNode(Struct, frozen=True):
     """A node of a pipeline: an entry of `jobs:`.
 
     `component` is the reference as it stands (`component:`, of a sweep node `trial:`); `inline` the definition that the
-    node holds itself. `searched` are the inputs that a sweep's search space gives values to.
+    node holds itself, `held` the anonymous component that stands as an object below `component:`. `searched` are the
+    inputs that a sweep's search space gives values to.
     `timeout_s` is its `limits: timeout`, in seconds.
     """
 
@@ -128,6 +129,7 @@ class JobNode(Struct, frozen=True):
     type: str
     component: Scalar | Mapping | None
     inline: CommandComponent | OtherComponent | None
+    held: CommandComponent | OtherComponent | None
     searched: frozenset[str]
     inputs: MappingType[str, InputValue]
     outputs: MappingType[str, OutputValue]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as MappingType
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -30,6 +32,9 @@ NODE_TYPES = (*COMMAND_TYPES, "pipeline", "sweep", "parallel", "spark", "automl"
 CONTROL_TYPES = ("if_else", "do_while", "parallel_for")
 
 
+_NO_OUTPUTS: MappingType[str, OutputValue] = MappingProxyType({})
+
+
 def job_type(root: Mapping) -> str:
     """A job's type: `type`, else what `$schema` or the shape tells; a job without any is a command job."""
     stated = root.text("type")
@@ -49,13 +54,13 @@ def read_job(root: Mapping, file: Path) -> PipelineJob:
     name = root.text("name") or stem
     if job_type(root) != "pipeline":
         return _single_job(root, folder, name)
-    settings = root.mapping("settings")
+    settings, outputs = root.mapping("settings"), _output_values(root.mapping("outputs"))
     return PipelineJob(
         name=name,
         experiment_name=root.text("experiment_name"),
         inputs=_input_values(root.mapping("inputs")),
-        outputs=_output_values(root.mapping("outputs")),
-        jobs=_nodes(jobs_node, folder),
+        outputs=outputs,
+        jobs=_nodes(jobs_node, folder, outputs),
         settings=Settings(
             continue_on_step_failure=_flag(settings, "continue_on_step_failure", default=False),
             force_rerun=_flag(settings, "force_rerun", default=False),
@@ -85,13 +90,19 @@ def _single_job(root: Mapping, folder: Path, name: str) -> PipelineJob:
 def read_component(root: Mapping, file: Path) -> Component:
     """A component YAML: a pipeline component if it says so or has `jobs`, else a command component."""
     folder = file.parent
-    inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
-    name, version = root.text("name") or file.name.split(".", maxsplit=1)[0], root.text("version")
     if component_type(root) == "pipeline":
-        jobs = _nodes(root.mapping("jobs") or Mapping(root.place, {}), folder)
+        inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
+        name, version = root.text("name") or file.name.split(".", maxsplit=1)[0], root.text("version")
         bindings = _output_values(root.mapping("outputs"))
+        jobs = _nodes(root.mapping("jobs") or Mapping(root.place, {}), folder, bindings)
         return PipelineComponent(name, version, inputs, outputs, bindings, jobs, root, folder, root.place)
-    kind = component_type(root)
+    return _step(root, folder, file.name.split(".", maxsplit=1)[0], component_type(root))
+
+
+def _step(root: Mapping, folder: Path, name: str, kind: str) -> CommandComponent | OtherComponent:
+    """A component that is no pipeline; `name` is what it bears if it names itself not."""
+    inputs, outputs = _input_ports(root.mapping("inputs")), _output_ports(root.mapping("outputs"))
+    name = root.text("name") or name
     if kind not in COMMAND_TYPES:
         return _other(root, folder, name, inputs, outputs, kind=kind)
     return _command(root, folder, name, inputs, outputs)
@@ -148,15 +159,22 @@ def _other(
     )
 
 
-def _nodes(jobs: Mapping, folder: Path) -> dict[str, JobNode]:
+def _nodes(jobs: Mapping, folder: Path, results: MappingType[str, OutputValue]) -> dict[str, JobNode]:
+    """The nodes below `jobs:`; `results` are the outputs of the pipeline around."""
     nodes = {}
     for name, entry in jobs.entries.items():
         source = entry.value if isinstance(entry.value, Mapping) else Mapping(entry.key.place, {})
-        nodes[name] = _node(name, source, folder, entry.key.place)
+        nodes[name] = _node(name, source, folder, entry.key.place, results)
     return nodes
 
 
-def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
+def _node(
+    name: str,
+    source: Mapping,
+    folder: Path,
+    place: Place,
+    results: MappingType[str, OutputValue] = MappingProxyType({}),
+) -> JobNode:
     kind = job_type(source)
     component = source.get("trial" if kind == "sweep" else "component")
     search = source.mapping("search_space")
@@ -165,7 +183,8 @@ def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
         name=name,
         type=kind,
         component=component if isinstance(component, Scalar | Mapping) else None,
-        inline=_inline(name, kind, source, folder, place),
+        inline=_inline(name, kind, source, folder, place, results),
+        held=_held(name, kind, source, folder),
         searched=frozenset(search.entries if search else ()),
         inputs=inputs,
         outputs=outputs,
@@ -178,7 +197,7 @@ def _node(name: str, source: Mapping, folder: Path, place: Place) -> JobNode:
 
 
 def _inline(
-    name: str, kind: str, source: Mapping, folder: Path, place: Place
+    name: str, kind: str, source: Mapping, folder: Path, place: Place, around: MappingType[str, OutputValue]
 ) -> CommandComponent | OtherComponent | None:
     """The component that a node defines in itself; its ports are those that the node gives values to."""
     trial = source.mapping("trial")
@@ -186,7 +205,7 @@ def _inline(
         return None
     ports = {port.name: port for port in map(_inline_input, _input_values(source.mapping("inputs")).values())}
     results = {
-        value.name: OutputPort(value.name, value.type or "uri_folder", value.place)
+        value.name: OutputPort(value.name, _inline_output_type(value, around), value.place)
         for value in _output_values(source.mapping("outputs")).values()
     }
     if trial is not None and kind == "sweep":
@@ -198,6 +217,15 @@ def _inline(
     if kind in NODE_TYPES and kind not in ("pipeline", "sweep"):
         return replace(_other(source, folder, name, ports, results, kind=kind), place=place)
     return None
+
+
+def _held(name: str, kind: str, source: Mapping, folder: Path) -> CommandComponent | OtherComponent | None:
+    """The anonymous component that stands as an object below a node's `component:`; its paths count from this file."""
+    component = source.mapping("component")
+    if component is None or kind in ("pipeline", "sweep") or kind not in NODE_TYPES:
+        return None
+    own = component_type(component) if {"type", "$schema", "jobs"} & component.entries.keys() else kind
+    return _step(component, folder, name, own) if own != "pipeline" else None
 
 
 def _inline_input(value: InputValue) -> InputPort:
@@ -214,6 +242,15 @@ def _inline_type(value: InputValue) -> str:
         return "any"  # takes the type of what it is bound to
     python_type = type(value.scalar.value) if value.scalar else str
     return {bool: "boolean", int: "integer", float: "number"}.get(python_type, "string")
+
+
+def _inline_output_type(value: OutputValue, around: MappingType[str, OutputValue]) -> str:
+    """Its own; else that of the pipeline's output that it is bound to."""
+    bound = value.template.binding if value.template is not None else None
+    if value.type is None and bound is not None and bound.path[:2] == ("parent", "outputs"):
+        result = around.get(bound.path[-1])
+        return (result.type if result is not None else None) or "uri_folder"
+    return value.type or "uri_folder"
 
 
 def _input_ports(ports: Mapping | None) -> dict[str, InputPort]:

@@ -23,6 +23,8 @@ ASSET_TYPES: tuple[AssetType, ...] = ("component", "data", "environment", "model
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 LATEST = "latest"
+# /subscriptions/ID/resourceGroups/GROUP/...: what Azure's client takes for one, with azureml: before it or without
+RESOURCE_ID = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+/", re.IGNORECASE)
 
 _PLURALS = {"components": "component", "data": "data", "environments": "environment", "models": "model"}
 _SHORT = re.compile(r"(?P<name>[^:@/]+)(?:(?P<mark>[:@])(?P<version>[^:@/]+))?")
@@ -62,9 +64,9 @@ class DatastorePath(Struct, frozen=True):
 
 def read_reference(text: str) -> AssetReference | None:
     """The asset that a text names, None if it is no reference to one. Names are those that Azure ML takes."""
-    if not text.startswith(PREFIX):
+    rest = _after_prefix(text)
+    if rest is None:
         return None
-    rest = text.removeprefix(PREFIX).strip()
     if rest.startswith("/"):
         return _long(rest)
     found = _SHORT.fullmatch(rest)
@@ -72,6 +74,13 @@ def read_reference(text: str) -> AssetReference | None:
         return None
     version, label = (found["version"], None) if found["mark"] != "@" else (None, found["version"])
     return _checked(AssetReference(None, found["name"], version, label))
+
+
+def _after_prefix(text: str) -> str | None:
+    """What follows `azureml:`; a resource id is known without it."""
+    if text.startswith(PREFIX):
+        return text.removeprefix(PREFIX).strip()
+    return text.strip() if RESOURCE_ID.match(text) else None
 
 
 def _long(rest: str) -> AssetReference | None:
@@ -90,9 +99,7 @@ def _checked(reference: AssetReference) -> AssetReference | None:
 
 def read_datastore_path(text: str) -> DatastorePath | None:
     """The path in a datastore that a text names, None if it names none or one outside of it."""
-    if not text.startswith(PREFIX):
-        return None
-    found = _DATASTORE.fullmatch(text.removeprefix(PREFIX).strip())
+    found = _DATASTORE.fullmatch(_after_prefix(text) or "")
     if found is None or not NAME.fullmatch(found["name"]):
         return None
     parts = [part for part in (found["path"] or "").split("/") if part not in ("", ".")]

@@ -28,6 +28,12 @@ def model_names(workspace: Workspace) -> list[str]:
     return [name for (name,) in _query(workspace, "SELECT DISTINCT name FROM model_versions ORDER BY name")]
 
 
+def version_tags(workspace: Workspace, name: str, version: str) -> dict[str, str]:
+    """The tags of a model version; empty if there is no such version."""
+    query = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
+    return {str(key): str(value) for key, value in _query(workspace, query, name, version)}
+
+
 def _rows(workspace: Workspace, name: str) -> list[tuple[int, str | None, str | None]]:
     query = "SELECT version, source, storage_location FROM model_versions WHERE name = ? ORDER BY version"
     rows = _query(workspace, query, name)

@@ -104,7 +104,7 @@ def no_jobs(subject: Subject) -> Iterator[Told]:
         yield Told("the pipeline has no jobs.", subject.graph.job.place, "Add them below jobs:.")
 
 
-@rule("PS105", "A pipeline output that no node writes")
+@rule("PS105", "A pipeline output that no node writes", azure_only=True)
 def unbound_output(subject: Subject) -> Iterator[Told]:
     for output in subject.graph.bad_outputs if subject.graph else ():
         message = f"no node writes the pipeline output '{output.name}'."

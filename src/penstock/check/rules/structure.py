@@ -60,7 +60,7 @@ def no_name(subject: Subject) -> Iterator[Told]:
 def _problems(subject: Subject) -> Problems:
     """Of the file itself, and of the component files that its nodes name."""
     found = [*_own(subject)]
-    inline = {id(node.job.inline) for node in subject.nodes()}
+    inline = {id(own) for node in subject.nodes() for own in (node.job.inline, node.job.held)}
     for component in subject.components():
         if component is not subject.component and id(component) not in inline:
             found += _used_once(component, subject)

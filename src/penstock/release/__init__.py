@@ -1,0 +1,1 @@
+"""From a package to what serves: packages, endpoints, staged rollout."""
