@@ -139,9 +139,13 @@ def _same_columns(file: Path, found: Sequence[str], first: Path, expected: Seque
 def table_files(folder: Path) -> Iterator[Path]:
     """The files of a folder that are read as tables, in the order of their paths' bytes; see `read_table`."""
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix().encode()):
-        hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and path.suffix.lower() not in _NOT_TABLES:
+        if path.is_file() and may_be_table(path.relative_to(folder)):
             yield path
+
+
+def may_be_table(path: Path) -> bool:
+    """Whether a file of a folder is to be read as a table, by its path in the folder; see `read_table`."""
+    return path.suffix.lower() not in _NOT_TABLES and not any(part.startswith((".", "_")) for part in path.parts)
 
 
 def table_kind(path: Path) -> Kind:
