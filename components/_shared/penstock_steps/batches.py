@@ -6,7 +6,7 @@ For the file `2026/may.csv` there is `2026/may.csv` in the output `scored`, with
     {"file": "2026/may.csv", "row": 3, "line": 4, "column": "age", "why": "...", "values": ["a", "1.5"]}
 
 `row` counts the rows of the file from 1, without header and blank lines; `line` is where it begins in a CSV file, null
-in Parquet; `column` is null if the whole row is wrong; `values` are those of the row in the order of the file's columns.
+in Parquet; `column` is null if the whole row is wrong; `values` are those of the row in the order of the columns.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def read_set_aside(path: Path) -> list[dict[str, Any]]:
     """The rows of a file that were set aside. Raises StepError if the file is not there or not as above."""
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         numbers = [int(row["row"]) for row in rows]
     except FileNotFoundError:
         raise StepError(f"{path} is not there; connect the port to the output of batch_score") from None

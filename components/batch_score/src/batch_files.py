@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch_values import from_text, from_typed
 from penstock_steps.batches import csv_rows
 from penstock_steps.errors import StepError
 from penstock_steps.model_input import ModelColumn
 from penstock_steps.tables import check_names, table_kind
-from batch_values import from_text, from_typed
 
 
 @dataclass(frozen=True)

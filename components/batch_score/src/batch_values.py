@@ -11,10 +11,8 @@ from typing import Any
 from penstock_steps.model_input import ColumnType
 
 # What `pandas.read_csv` takes for a missing value; https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html
-NULLS = frozenset(
-    ("", "#N/A N/A", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A")
-    + ("NA", "NULL", "NaN", "None", "n/a", "nan", "null")  # noqa: RUF005 - in two lines
-)
+_NULL_WORDS = "#N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a nan null"
+NULLS = frozenset(["", "#N/A N/A", *_NULL_WORDS.split()])
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ def load_package(package: Path, digest: str | None) -> PackageModel:
     if spec is None or spec.loader is None or "score.py" not in manifest.files:
         raise StepError(f"{package} has no score.py; package the model again")
     module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode = True  # nothing is to be added to the package
     spec.loader.exec_module(module)
     module.init()
     columns = [ModelColumn(column["name"], column["type"]) for column in manifest.scoring["columns"]]

@@ -15,6 +15,7 @@ from penstock_steps.batches import csv_rows, read_set_aside, set_aside_file
 from penstock_steps.errors import StepError
 from penstock_steps.tables import may_be_table, table_kind
 
+_AGAIN = "run batch_score again"
 _BATCH = 10_000  # rows of a Parquet file at a time
 
 
@@ -51,7 +52,7 @@ def check_file(file: Path, data: Path, scored: Path, set_aside: Path) -> FileCou
     aside = read_set_aside(set_aside / set_aside_file(file))
     numbers = {int(row["row"]) for row in aside}
     if not (scored / file).is_file():
-        raise StepError(f"{file} was not scored: {scored / file} is not there; run batch_score again")
+        raise StepError(f"{file} was not scored: {scored / file} is not there; {_AGAIN}")
     rows = count = 0
     kept = iter(_rows(scored / file))
     columns, given = _columns(next(kept)), iter(_rows(data / file))
