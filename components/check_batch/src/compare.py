@@ -65,13 +65,9 @@ def check_file(file: Path, data: Path, scored: Path, set_aside: Path) -> FileCou
         found = next(kept, None)
         if found is None or not _same(found[:-1], values):
             what = "is missing" if found is None else "is not in its place, or was changed"
-            raise StepError(
-                f"row {rows} of {file} {what} in {scored / file} and was not set aside; run batch_score again"
-            )
+            raise StepError(f"row {rows} of {file}, which was not set aside, {what} in {scored / file}; {_AGAIN}")
     if next(kept, None) is not None:
-        raise StepError(
-            f"{scored / file} has more rows than {data / file} without those set aside; run batch_score again"
-        )
+        raise StepError(f"{scored / file} has more rows than {data / file} without those set aside; {_AGAIN}")
     if max(numbers, default=0) > rows:
         raise StepError(f"row {max(numbers)} of {file} was set aside, but the file has {rows} rows")
     return FileCounts(file.as_posix(), rows, count, [str(row.get("column") or "the whole row") for row in aside])
