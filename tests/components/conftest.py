@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from batches import Batch
     from model_side import Bench
+    from packaged import Made
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +44,20 @@ def bench(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Bench
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return open_bench(tmp_path, store)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Made:
+    """A package and all that it was made from, to be looked at only."""
+    from model_side import open_bench
+    from packaged import Made
+
+    return Made(open_bench(tmp_path_factory.mktemp("made"), _empty_store))
+
+
+@pytest.fixture
+def batch(made: Made, tmp_path: Path) -> Batch:
+    """A folder to score with that package."""
+    from batches import Batch
+
+    return Batch(tmp_path, made)

@@ -60,7 +60,7 @@ def read_table(path: Path) -> pd.DataFrame:
         return _read_folder(path)
     if not path.is_file():
         raise StepError(f"{path} does not exist; give a CSV or Parquet file, or a folder of them")
-    return _to_pandas(_read_parquet(path)) if _kind(path) == "parquet" else _read_csv(path)
+    return _to_pandas(_read_parquet(path)) if table_kind(path) == "parquet" else _read_csv(path)
 
 
 def write_table(frame: pd.DataFrame, folder: Path) -> Path:
@@ -85,10 +85,10 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def _read_folder(folder: Path) -> pd.DataFrame:
-    files = list(_table_files(folder))
+    files = list(table_files(folder))
     if not files:
         raise StepError(f"{folder} holds no table; give a CSV or Parquet file, or a folder of them")
-    kinds = {file: _kind(file) for file in files}
+    kinds = {file: table_kind(file) for file in files}
     if len(set(kinds.values())) > 1:
         some = {kind: file.relative_to(folder) for file, kind in kinds.items()}
         raise StepError(
@@ -136,14 +136,20 @@ def _same_columns(file: Path, found: Sequence[str], first: Path, expected: Seque
         )
 
 
-def _table_files(folder: Path) -> Iterator[Path]:
+def table_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that are read as tables, in the order of their paths' bytes; see `read_table`."""
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix().encode()):
-        hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and path.suffix.lower() not in _NOT_TABLES:
+        if path.is_file() and may_be_table(path.relative_to(folder)):
             yield path
 
 
-def _kind(path: Path) -> Kind:
+def may_be_table(path: Path) -> bool:
+    """Whether a file of a folder is to be read as a table, by its path in the folder; see `read_table`."""
+    return path.suffix.lower() not in _NOT_TABLES and not any(part.startswith((".", "_")) for part in path.parts)
+
+
+def table_kind(path: Path) -> Kind:
+    """Whether a file is CSV or Parquet, told by its content. Raises StepError if it is neither."""
     with path.open("rb") as stream:
         head = stream.read(65536)
     if not head:
@@ -164,7 +170,7 @@ def _read_parquet(path: Path) -> pa.Table:
         table = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
         raise StepError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    _check_names(path, table.column_names)
+    check_names(path, table.column_names)
     return table
 
 
@@ -194,7 +200,7 @@ def _check_csv(path: Path) -> None:
                     continue  # an empty line, which pandas skips too
                 if header is None:
                     header = row
-                    _check_header(path, header)
+                    check_header(path, header)
                 elif len(row) != len(header):
                     raise StepError(
                         f"{path}:{line_num} has {_count(len(row), 'value')}, the header names "
@@ -212,15 +218,17 @@ def _check_csv(path: Path) -> None:
         raise StepError(f"{path} is empty: it holds blank lines only")
 
 
-def _check_header(path: Path, header: list[str]) -> None:
+def check_header(path: Path, header: list[str]) -> None:
+    """Raises StepError if the first row of a CSV file cannot name its columns."""
     if len(header) == 1:
         for separator, name in _OTHER_SEPARATORS.items():
             if separator in header[0]:
                 raise StepError(f"{path} is separated by {name}; save it with commas (and a point for decimals)")
-    _check_names(path, header)
+    check_names(path, header)
 
 
-def _check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Raises StepError if a column has no name, or the name of another one."""
     for position, name in enumerate(names, 1):
         if not name.strip():
             raise StepError(
