@@ -6,6 +6,7 @@ user_namespaces(7). The standard library alone: the process that warm steps are 
 
 from __future__ import annotations
 
+import ctypes  # here, so that it is loaded before processes are forked and not in each of them
 import os
 import sys
 from collections.abc import Sequence
@@ -25,8 +26,6 @@ def protect(paths: Sequence[str], writable: Sequence[str] = ()) -> bool:
     """
     if not paths or not sys.platform.startswith("linux"):
         return not paths
-    import ctypes
-
     libc = ctypes.CDLL(None, use_errno=True)
     if not _unshared(libc) or libc.mount(b"none", b"/", None, _REC | _PRIVATE, None) != 0:
         return False
@@ -45,7 +44,7 @@ def _is_below(folder: str, path: str) -> bool:
     return folder.startswith(path.rstrip("/") + "/")
 
 
-def _unshared(libc) -> bool:  # type: ignore[no-untyped-def]  # ctypes is imported where it is needed
+def _unshared(libc: ctypes.CDLL) -> bool:
     """Into a mount namespace of its own; who is not root gets a user namespace with it, as the same user."""
     if os.geteuid() == 0:
         return bool(libc.unshare(_NEW_MOUNTS) == 0)
@@ -61,18 +60,16 @@ def _unshared(libc) -> bool:  # type: ignore[no-untyped-def]  # ctypes is import
     return True
 
 
-def _bound(libc, path: bytes) -> bool:  # type: ignore[no-untyped-def]
+def _bound(libc: ctypes.CDLL, path: bytes) -> bool:
     return bool(libc.mount(path, path, None, _BIND | _REC, None) == 0)
 
 
-def _set(libc, path: bytes, read_only: int) -> bool:  # type: ignore[no-untyped-def]
+def _set(libc: ctypes.CDLL, path: bytes, read_only: int) -> bool:
     """Make a mount and what is mounted below it read-only, or writable again.
 
     A kernel before 5.12 does it for the mount alone; what else the mount is set to must then be said again, or a user
     namespace is refused.
     """
-    import ctypes
-
     attributes = (ctypes.c_uint64 * 4)(*((_ATTR_RDONLY, 0) if read_only else (0, _ATTR_RDONLY)), 0, 0)
     if libc.syscall(_SETATTR, _HERE, path, _RECURSIVE, attributes, ctypes.sizeof(attributes)) == 0:
         return True
