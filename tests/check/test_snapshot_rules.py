@@ -98,6 +98,19 @@ def test_links(link: str, target: str, rule: str | None, tmp_path: Path) -> None
     assert azure_takes(tmp_path) is (rule != "PS605")
 
 
+def test_a_link_out_of_a_parallel_component_is_not_told(tmp_path: Path) -> None:
+    """Azure's client has no additional_includes there (PS008), so a link is how it shares code with others."""
+    yml = (
+        "$schema: https://azuremlschemas.azureedge.net/latest/parallelComponent.schema.json\ntype: parallel\nname: c\n"
+        "version: 1.0.0\ninputs: {rows: {type: uri_folder}}\ninput_data: ${{inputs.rows}}\n"
+        "task: {type: run_function, code: ./src, entry_script: t.py, environment: azureml:training:1}\n"
+    )
+    script = "def init() -> None: ...\ndef run(mini_batch: list[str]) -> list[str]:\n    return mini_batch\n"
+    write(tmp_path, {"c.yml": yml, "src/t.py": script, "shared/lib.py": "x = 1\n"})
+    (tmp_path / "src" / "shared").symlink_to("../shared")
+    assert told(tmp_path, {"c.yml": yml}, "PS6", "PS9") == []
+
+
 @pytest.mark.parametrize(
     ("include", "files", "collides"),
     [

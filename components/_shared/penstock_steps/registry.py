@@ -74,6 +74,25 @@ def set_champion(client: MlflowClient, name: str, version: str) -> None:
         client.set_registered_model_tag(name, CHAMPION_TAG, version)
 
 
+def mirror_champion(client: MlflowClient, name: str, former: str | None = None) -> None:
+    """Let the versions' roles say what the pointer says: it is champion, whichever else says so has retired.
+
+    Also finishes what another process was killed at. Nothing is written if all is as it should be, and nothing is known
+    of a model that has no champion. `former` is a version whose time has passed, whatever its role still is.
+    """
+    champion = find_champion(client, name)
+    if champion is None:
+        return
+    with store_errors(f"list the versions of {name} in"):
+        roles = {str(version.version): version.tags.get(ROLE_TAG) for version in _all_versions(client, name)}
+    if roles.get(champion.version, "champion") != "champion":
+        set_version_tag(client, name, champion.version, ROLE_TAG, "champion")
+    for version, role in roles.items():
+        passed = role == "champion" or (version == former and role == "candidate")
+        if passed and version != champion.version:
+            set_version_tag(client, name, version, ROLE_TAG, "retired")
+
+
 def set_version_tag(client: MlflowClient, name: str, version: str, tag: str, value: str) -> None:
     """Write one tag of a model version."""
     with store_errors(f"tag version {version} of {name} in"):

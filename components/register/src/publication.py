@@ -3,7 +3,7 @@
 The writes, in this order: the model's files into the run; the registered model; the version with all its tags and the
 role candidate; the pointer; the role of the new champion; the role of the old one. Before the pointer's write the old
 champion stands, after it the new one. Whoever runs the step again finds the version by its digests and goes on where
-the first run ended.
+the first run ended; and whichever run of the model comes next puts right the roles that were not written.
 """
 
 from __future__ import annotations
@@ -72,6 +72,12 @@ def publish(client: MlflowClient, publication: Publication, upload: Callable[[],
     return version
 
 
+def repair(client: MlflowClient, name: str) -> None:
+    """Put right the roles that a run left which was killed. Raises StepError if the registry fails."""
+    with registry.registry_lock():
+        registry.mirror_champion(client, name)
+
+
 def _unfinished(client: MlflowClient, publication: Publication) -> str | None:
     """The version that an earlier run of this step added; not one whose time as champion has passed."""
     expected = publication.expected
@@ -106,9 +112,7 @@ def _make_champion(client: MlflowClient, publication: Publication, version: str)
         registry.set_champion(client, name, version)
         if registry.find_champion(client, name) != new:
             raise StepError(f"another process moved the champion of {name} at the same moment; evaluate again")
-    registry.set_version_tag(client, name, version, ROLE_TAG, "champion")
-    if old is not None and old != new:
-        registry.set_version_tag(client, name, old.version, ROLE_TAG, "retired")
+    registry.mirror_champion(client, name, old.version if old is not None else None)
 
 
 def _refuse_stale(client: MlflowClient, publication: Publication) -> None:

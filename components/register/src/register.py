@@ -17,10 +17,10 @@ from penstock_steps.lineage import Component, Lineage, StepRecord
 from penstock_steps.registration import Registration, write_registration
 from penstock_steps.registry import Champion
 from penstock_steps.skipped import write_skipped
-from penstock_steps.tracking import URI_VARIABLE, job_run
-from publication import Publication, Upload, publish
+from penstock_steps.tracking import URI_VARIABLE, has_store, job_run
+from publication import Publication, Upload, publish, repair
 
-COMPONENT = Component("register", "1.0.0")
+COMPONENT = Component("register", "1.0.1")
 _LONGEST_TAG = 100_000  # characters; mlflow 3.15, utils/validation.py, MAX_MODEL_REGISTRY_TAG_VALUE_LENGTH
 
 
@@ -38,6 +38,8 @@ def main() -> None:
     if decision.accepted:
         version = _register(arguments, decision, judged, steps)
     else:
+        if has_store():
+            repair(registry.connect(), arguments.model_name)
         write_skipped([arguments.registration], f"rejected: {decision.sentence}")
         print(f"nothing is registered, for the decision is to reject: {decision.sentence}")
     own = lineage.record(

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from model_side import Bench, regression_table
 
+import register
 from penstock_steps import lineage, registry
 from penstock_steps.digests import content_digest
 from penstock_steps.errors import StepError
@@ -62,7 +63,7 @@ def test_the_version_tells_all_that_made_it(bench: Bench) -> None:
         "estimator": "Ridge",
         "target": "y",
         "component.validate_data": "1.0.0",
-        "component.register": "1.0.0",
+        "component.register": register.COMPONENT.version,
         "run.validate_data": "gate-run",
         "run.train": runs["train"],
         "run.evaluate": runs["evaluate"],
@@ -242,6 +243,40 @@ def test_dying_between_any_two_writes_leaves_a_champion(
     bench.register(*judged)  # the same step again
     assert bench.champion_version() == "2"
     assert roles(bench) == {"1": "retired", "2": "champion"}
+
+
+@pytest.mark.parametrize("after", [2, 3])  # before the role of the new champion, and before that of the old one
+@pytest.mark.parametrize("next_one", ["the same", "rejected", "better"])
+def test_the_next_run_puts_the_roles_right(
+    bench: Bench, judged: tuple[Path, Path], split: tuple[Path, Path], after: int, next_one: str
+) -> None:
+    death = dying(after, before_write=True)
+    next(death)
+    with pytest.raises(Killed):
+        bench.register(*judged)
+    next(death, None)
+    assert roles(bench) == {"1": "champion", "2": "candidate" if after == 2 else "champion"}
+    train, test = split
+    model = judged[0] if next_one == "the same" else bench.train(train, "next", estimator=_NEXT[next_one])
+    decision = bench.evaluate(model, test, "next-decision")
+    assert bench.decision(decision)["champion"]["version"] == "2"
+    assert bench.decision(decision)["verdict"] == ("reject" if next_one == "rejected" else "accept")
+    bench.register(model, decision, "next-registration")
+    newest = "3" if next_one == "better" else "2"
+    assert bench.champion_version() == newest
+    former = {"1": "retired", "2": "retired"} if newest == "3" else {"1": "retired"}
+    assert roles(bench) == {**former, newest: "champion"}
+
+
+_NEXT = {"rejected": "DummyRegressor", "better": "Lasso"}
+
+
+def test_a_withdrawn_version_stays_so_when_roles_are_put_right(bench: Bench, judged: tuple[Path, Path]) -> None:
+    bench.register(*judged)
+    bench.client.set_model_version_tag("rent", "2", "role", "withdrawn")
+    bench.client.set_registered_model_tag("rent", "champion", "1")
+    registry.mirror_champion(bench.client, "rent")
+    assert roles(bench) == {"1": "champion", "2": "withdrawn"}
 
 
 def test_there_are_four_writes(bench: Bench, judged: tuple[Path, Path]) -> None:
