@@ -66,11 +66,8 @@ class Reuse(Struct):
         self.cache.restore(entry, folder.outputs)
         self._take_in(node, entry.outputs)
 
-    def keep(self, node: GraphNode, log: str | None) -> list[str]:
-        """Take in what a node has made. Raises OSError.
-
-        Returns the inputs that are not what they were when its key was made: then it is not kept for reuse.
-        """
+    def take_in(self, node: GraphNode) -> Outputs:
+        """What a node has made, for the keys of those that read it. Raises OSError."""
         folder = self.folder.node(node.name)
         outputs = {}
         for port in node.outputs:
@@ -79,13 +76,21 @@ class Reuse(Struct):
                 protect(path)
                 outputs[port] = self.digests.listing(path)
         self._take_in(node, outputs)
+        return outputs
+
+    def keep(self, node: GraphNode, made: Outputs, log: str | None) -> list[str]:
+        """Keep for other runs what a node has made. Raises OSError.
+
+        Returns the inputs that are not what they were when its key was made: then it is not kept.
+        """
         key = self.keys.get(node.name)
         if key is None or not is_deterministic(node):
             return []
         now = self._maker().inputs(node) or {}
         changed = [name for name in key.parts if name.startswith("input ") and now.get(name) != key.parts[name]]
         if not changed:
-            self.cache.add(key.digest, Entry(self.folder.name, node.name, log, outputs), key.parts, folder.outputs)
+            folder = self.folder.node(node.name)
+            self.cache.add(key.digest, Entry(self.folder.name, node.name, log, made), key.parts, folder.outputs)
         return changed
 
     def forget(self, node: GraphNode, changed: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from penstock.errors import RunError
-from penstock.graph.model import ARTIFACTS, GraphNode
+from penstock.graph.model import GraphNode
 from penstock.plan import Plan, PlannedNode
 from penstock.run import kinds
 from penstock.run.guards import judged
@@ -18,6 +18,7 @@ from penstock.run.inputs import Inputs, in_words
 from penstock.run.logs import LOOK_EVERY_S, Logs, told
 from penstock.run.ports import unwritten_inputs
 from penstock.run.process import Executor, Handle
+from penstock.run.publish import Publishing
 from penstock.run.reporter import Reporter
 from penstock.run.result import NodeResult, RunResult, Status
 from penstock.run.reuse import Reuse
@@ -25,7 +26,7 @@ from penstock.run.step import THIS_INTERPRETER, Step
 from penstock.run.tracker import Tracker
 from penstock.run.wakeups import Wakeups
 from penstock.spec.files import Files
-from penstock.store.workspace import Attempt, RunFolder, shell_safe
+from penstock.store.workspace import RunFolder, shell_safe
 
 GRACE_S = 5.0
 SAVE_EVERY_S = 0.25
@@ -91,6 +92,7 @@ class Runner(Struct):
 
         while a node waits or runs:
             start every node whose needs are met, while there is a free slot
+            write down what has ended, now that others run meanwhile
             wait for a child to end, a signal, or a deadline
             take in what has ended: publish its outputs, or mark it failed
             on a failure or a cancel: stop the others, first politely, then not
@@ -109,6 +111,7 @@ class Runner(Struct):
     saved: float = 0.0
     looked: float = field(default_factory=time.monotonic)
     shell_folder: RunFolder | None = None
+    unwritten: list[Callable[[], None]] = field(default_factory=list)
 
     def run(self) -> RunResult:
         """Run every node; returns when all have ended."""
@@ -118,6 +121,7 @@ class Runner(Struct):
         with Wakeups() as wakeups, shell_safe(folder) as self.shell_folder:
             while self.waiting or self.running:
                 self._start_ready()
+                self._write_down()
                 if self.running:
                     wakeups.wait(self._until_next_due(), self.context.executor.sockets)
                 if wakeups.interrupts:
@@ -125,9 +129,15 @@ class Runner(Struct):
                 self._take_in_ended()
                 self._end_overdue()
                 self._look_at_logs()
+            self._write_down()
         result = self._result(self._status())
         self.context.folder.write_summary(result.to_json())
         return result
+
+    def _write_down(self) -> None:
+        """Keep for reuse, write and tell what has ended: nothing that a node waits for."""
+        while self.unwritten:
+            self.unwritten.pop(0)()
 
     def _start_ready(self) -> None:
         for planned in list(self.waiting.values()):
@@ -262,35 +272,10 @@ class Runner(Struct):
         if changed:
             return "failed", in_words(changed)
         try:
-            problem = self._publish(running.planned.node, running.step.attempt)
+            problem = self._publishing.publish(running.planned.node, running.step.attempt)
         except OSError as error:
             problem = f"its outputs could not be published: {error}"
         return ("failed", problem) if problem is not None else ("completed", "")
-
-    def _publish(self, node: GraphNode, attempt: Attempt) -> str | None:
-        """Make what a step has written the node's outputs; why that cannot be, in words. Raises OSError."""
-        for name in ARTIFACTS:
-            if name in node.outputs:
-                attempt.hand_on_artifacts(node.outputs[name])
-        for port in attempt.unwritten(list(node.outputs.values())):
-            message = f"'{node.name}' wrote nothing to its output '{port}'; on Azure there would be nothing to read"
-            self.context.reporter.told(message)
-        linked = [port for port in node.outputs.values() if attempt.output(port).is_symlink()]
-        if linked:
-            return f"its output '{linked[0].name}' is a symbolic link; on Azure only real files are kept"
-        self.context.folder.node(node.name).publish(attempt)
-        self._keep(node, str(attempt.log))
-        return self.context.deliver(node.name)
-
-    def _keep(self, node: GraphNode, log: str) -> None:
-        try:
-            changed = self.context.reuse.keep(node, log)
-        except OSError as error:
-            self.context.reporter.told(f"'{node.name}' will not be reused: its outputs cannot be kept: {error}")
-            return
-        if changed:
-            shown = ", ".join(changed)
-            self.context.reporter.told(f"'{node.name}' will not be reused: {shown} has changed while it ran")
 
     def _finish(
         self,
@@ -302,7 +287,7 @@ class Runner(Struct):
         *,
         log: str | None = None,
     ) -> None:
-        """Note a node's end, tell it, and let a failure have its consequences."""
+        """Note a node's end, and let a failure have its consequences."""
         folder = self.context.folder.node(planned.name)
         if step is not None and step.attempt.log.exists():
             log = str(step.attempt.log)
@@ -319,12 +304,16 @@ class Runner(Struct):
             log=log,
         )
         self.results[planned.name] = result
-        key = self.context.reuse.keys.get(planned.name)
-        folder.write_result({**result.to_json(), "key": dict(key.parts) if key is not None else None})
-        self._save_progress()
-        self.context.reporter.ended(result)
+        self.unwritten.append(lambda: self._write(result))
         if status == "failed":
             self._after_failure(planned.name)
+
+    def _write(self, result: NodeResult) -> None:
+        key = self.context.reuse.keys.get(result.name)
+        document = {**result.to_json(), "key": dict(key.parts) if key is not None else None}
+        self.context.folder.node(result.name).write_result(document)
+        self._save_progress()
+        self.context.reporter.ended(result)
 
     def _after_failure(self, name: str) -> None:
         """Skip what needs the failed node; unless the job says to go on, skip and stop everything else too."""
@@ -371,6 +360,11 @@ class Runner(Struct):
         if self.cancelled:
             return "canceled"
         return "failed" if any(result.status == "failed" for result in self.results.values()) else "completed"
+
+    @property
+    def _publishing(self) -> Publishing:
+        context = self.context
+        return Publishing(context.folder, context.reuse, context.deliver, context.reporter.told, self.unwritten.append)
 
     def _save_progress(self) -> None:
         """Rewrite run.json, at most every `SAVE_EVERY_S`; each node's own end is in its node.json at once."""
