@@ -74,6 +74,12 @@ def set_champion(client: MlflowClient, name: str, version: str) -> None:
         client.set_registered_model_tag(name, CHAMPION_TAG, version)
 
 
+def remove_champion(client: MlflowClient, name: str) -> None:
+    """Point to no version: the next candidate has nothing to be compared with."""
+    with store_errors("remove the champion from"):
+        client.delete_registered_model_tag(name, CHAMPION_TAG)
+
+
 def mirror_champion(client: MlflowClient, name: str, former: str | None = None) -> None:
     """Let the versions' roles say what the pointer says: it is champion, whichever else says so has retired.
 

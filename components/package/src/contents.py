@@ -14,13 +14,12 @@ from bill_of_materials import bill_of_materials
 from contract import contract
 from image import PORT, dockerfile
 from lock import SERVER, closure, read_lock, roots
+from openapi import PAGES, pages
 from penstock_steps.digests import file_digest, folder_files
 from penstock_steps.errors import StepError
 from penstock_steps.lineage import Component
 from penstock_steps.models import TRAINING_ROWS_FILE, model_file, python_version, signature_inputs, trusted_types
 from penstock_steps.registration import Registration
-
-_SWAGGER = ("swagger2.json", "swagger3.json")  # served by the server where they are
 
 
 def write_contents(package: Path, model: Path, registration: Registration, by: Component) -> dict[str, Any]:
@@ -44,7 +43,9 @@ def write_contents(package: Path, model: Path, registration: Registration, by: C
     _write_json(package / "sample_request.json", sample)
     _write_json(package / "contract.json", contract(model, sample))
     _write(package / "deployment.yml", yaml.safe_dump(deployment(registration), sort_keys=False, width=1000))
-    copied = ["manifest.json", "score.py", *(name for name in _SWAGGER if (package / name).is_file())]
+    for name, page in pages(registration, scoring["columns"], sample).items():
+        _write_json(package / name, page)
+    copied = ["manifest.json", "contract.json", "score.py", *PAGES]
     _write(package / "Dockerfile", dockerfile(python_version(model), copied))
     return scoring
 

@@ -4,8 +4,11 @@ A request, as MLflow and Azure have it (the numbers may be null, `index` may be 
 
     {"input_data": {"columns": ["age", "bmi"], "index": [0], "data": [[48.0, 21.6]]}}
 
-The answer is a list with one prediction for each row. A request that is wrong is answered with status 400 and
+The answer is a list with one prediction for each row. A request that is wrong is answered with a status from 400 on and
 `{"status": 400, "field": "input_data.columns", "error": "what is wrong"}`.
+
+With PENSTOCK_KEY_FILE set, a file of mode 0600 with a key on each line, a request must bring one of them, as Azure's
+endpoints ask for it: `Authorization: Bearer <key>`. On Azure it is not set: the endpoint's front end does that.
 
 This file stands alone: nothing else of the library that made it is in the package.
 """
@@ -13,33 +16,41 @@ This file stands alone: nothing else of the library that made it is in the packa
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import logging
 import math
 import os
 import pickle
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 PACKAGE = Path(__file__).resolve().parent
+MAX_BYTES = 16 * 1024 * 1024
 MODEL: Any = None
 COLUMNS: list[dict[str, str]] = []
+KEYS: list[bytes] = []
+TAKES_ARRAYS = False
 
 
 class RequestError(Exception):
     """What is wrong with a request, and which field of it."""
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, status: int = 400) -> None:
         super().__init__(problem)
         self.field = field
+        self.status = status
 
 
 def init() -> None:
     """Load the model after checking it against the manifest. Raises RuntimeError if a file is not as packaged."""
-    global MODEL, COLUMNS  # noqa: PLW0603  (the server's interface: init() prepares what run() uses)
+    global MODEL, COLUMNS, KEYS, TAKES_ARRAYS  # noqa: PLW0603  (the server's interface: init() prepares what run() uses)
+    KEYS = _keys()
     manifest = json.loads((PACKAGE / "manifest.json").read_text(encoding="utf-8"))
     base = _base()
     for name, digest in manifest["files"].items():
@@ -55,15 +66,24 @@ def init() -> None:
         with path.open("rb") as stream:
             MODEL = pickle.load(stream)  # noqa: S301  (saved so by explicit choice; its digest was checked)
     COLUMNS = scoring["columns"]
+    _check(PACKAGE / "contract.json", manifest["files"]["contract.json"])
+    contract = json.loads((PACKAGE / "contract.json").read_text(encoding="utf-8"))
+    TAKES_ARRAYS = _takes_arrays(contract)
+    if TAKES_ARRAYS:  # scikit-learn's, at each request, for a model that has learned the columns' names
+        warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
 
 
-def run(raw: str | bytes) -> Any:
-    """Predict the rows of a request; see the module's docstring."""
+def run(raw: str | bytes, request_headers: Mapping[str, str] | None = None) -> Any:
+    """Predict the rows of a request; see the module's docstring. The server hands in the request's headers."""
     try:
-        rows = _rows(raw)
-        return _predict(rows) if len(rows) else []
+        _authorize(request_headers or {})
+        columns, data = _table(raw)
+        return _predict(columns, data) if data else []
     except RequestError as error:
-        return _refusal({"status": 400, "field": error.field, "error": str(error)})
+        return _refusal({"status": error.status, "field": error.field, "error": str(error)})
+    except Exception:
+        logging.getLogger("azmlinfsrv.score").exception("the model failed")
+        return _refusal({"status": 500, "field": "", "error": "the model failed; the server's log says how"})
 
 
 def _base() -> Path:
@@ -82,31 +102,122 @@ def _check(path: Path, digest: str) -> None:
         raise RuntimeError(f"{path} is not what was packaged: it is {found}, manifest.json has {digest}")
 
 
-def _predict(rows: pd.DataFrame) -> list[Any]:
+def _keys() -> list[bytes]:
+    named = os.environ.get("PENSTOCK_KEY_FILE")
+    if not named:
+        return []
+    path = Path(named)
+    if path.stat().st_mode & 0o077:
+        raise RuntimeError(f"{path} can be read by others, so its keys are no secret; chmod 600 it")
+    keys = path.read_bytes().split()
+    if not keys:
+        raise RuntimeError(f"{path} (PENSTOCK_KEY_FILE) holds no key, so nobody could be let in")
+    return keys
+
+
+def _authorize(headers: Mapping[str, str]) -> None:
+    if not KEYS:
+        return
+    given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    kind, _, key = given.partition(" ")
+    if kind.lower() != "bearer" or not key:
+        raise RequestError("", "a key is needed: Authorization: Bearer <key>", 401)
+    matches = [hmac.compare_digest(key.strip().encode(errors="replace"), known) for known in KEYS]  # all: constant time
+    if not any(matches):
+        raise RequestError("", "the key is not one of this endpoint's", 401)
+
+
+def _takes_arrays(contract: Mapping[str, Any]) -> bool:
+    """Whether the model predicts its example's rows from plain numbers as it does from a table with named columns.
+
+    Then a request needs no pandas: to make the table costs more than to predict. What the model says of the table is in
+    contract.json since it was packaged.
+    """
+    if any(column["type"] not in _NUMERIC for column in COLUMNS):
+        return False
+    case = next(case for case in contract["cases"] if "answer" in case)
+    table = case["request"]["input_data"]
+    positions = [table["columns"].index(column["name"]) for column in COLUMNS]
+    rows = [[row[position] for position in positions] for row in table["data"]]
     try:
-        predictions = np.asarray(MODEL.predict(rows))
-    except ValueError as error:
-        raise RequestError("input_data.data", f"the model cannot predict these rows: {error}") from None
-    return list(predictions.tolist())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = np.asarray(MODEL.predict(np.array(rows, dtype="float64"))).tolist()
+    except Exception:  # noqa: BLE001  (a model that wants the names may say so in any way)
+        return False
+    return len(answer) == len(case["answer"]) and all(map(_is_like, answer, case["answer"]))
 
 
-def _rows(raw: str | bytes) -> pd.DataFrame:
-    columns, data = _table(raw)
+def _is_like(one: Any, other: Any) -> bool:
+    if isinstance(one, float) or isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(one == other)
+
+
+def _predict(columns: list[str], data: list[list[Any]]) -> list[Any]:
     positions = {name: position for position, name in enumerate(columns)}
     missing = [column["name"] for column in COLUMNS if column["name"] not in positions]
     if missing:
         raise RequestError("input_data.columns", f"these columns are missing: {', '.join(missing)}")
-    return pd.DataFrame({column["name"]: _column(column, positions[column["name"]], data) for column in COLUMNS})
+    wanted = [positions[column["name"]] for column in COLUMNS]
+    _check_values(wanted, data)
+    try:
+        rows = _array(wanted, data) if TAKES_ARRAYS else _frame(wanted, data)
+        answer = np.asarray(MODEL.predict(rows))
+    except ValueError as error:
+        raise _unpredictable(error, wanted, data) from None
+    if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+        number = int(np.flatnonzero(~np.isfinite(answer.reshape(len(data), -1)).all(axis=1))[0])
+        raise RequestError(f"input_data.data[{number}]", "the model has no finite prediction for these values")
+    return list(answer.tolist())
+
+
+def _unpredictable(error: ValueError, wanted: Sequence[int], data: list[list[Any]]) -> RequestError:
+    for number, row in enumerate(data):
+        for column, position in zip(COLUMNS, wanted, strict=True):
+            if row[position] is None:
+                field = f"input_data.data[{number}][{position}]"
+                return RequestError(field, f"the model takes no null in the column {column['name']!r}")
+    said = str(error).strip().partition("\n")[0]
+    return RequestError("input_data.data", f"the model cannot predict these rows: {said}")
+
+
+def _array(wanted: Sequence[int], data: list[list[Any]]) -> Any:
+    if wanted == list(range(len(data[0]))):
+        return np.array(data, dtype="float64")
+    return np.array([[row[position] for position in wanted] for row in data], dtype="float64")
+
+
+def _frame(wanted: Sequence[int], data: list[list[Any]]) -> Any:
+    import pandas as pd
+
+    made = {}
+    for column, position in zip(COLUMNS, wanted, strict=True):
+        values = [row[position] for row in data]
+        if column["type"] == "datetime":
+            times = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
+            made[column["name"]] = times.dt.tz_localize(None)
+        else:
+            made[column["name"]] = pd.Series(values, dtype="float64" if column["type"] in _NUMERIC else object)
+    return pd.DataFrame(made)
 
 
 def _table(raw: str | bytes) -> tuple[list[str], list[list[Any]]]:
+    if len(raw) > MAX_BYTES:
+        raise RequestError("", f"the body has more than {MAX_BYTES} bytes; send the rows in several requests", 413)
     try:
         body = json.loads(raw, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise RequestError("", "the body is nested too deeply") from None
     except ValueError as error:
         raise RequestError("", f"the body is not JSON: {error}") from None
     table = body.get("input_data") if isinstance(body, dict) else None
     if not isinstance(table, dict):
         raise RequestError("input_data", 'the body must be {"input_data": {"columns": [...], "data": [[...]]}}')
+    return _columns_and_data(table)
+
+
+def _columns_and_data(table: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
     columns, data, index = table.get("columns"), table.get("data"), table.get("index")
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise RequestError("input_data.columns", "must be a list of the columns' names")
@@ -126,45 +237,48 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON; write null for a missing number")
 
 
-def _column(column: Mapping[str, str], position: int, data: list[list[Any]]) -> pd.Series[Any]:
-    fits, what, dtype = _TYPES[column["type"]]
-    values = [row[position] for row in data]
-    for number, value in enumerate(values):
-        if value is not None and not fits(value):
-            field = f"input_data.data[{number}][{position}]"
-            raise RequestError(field, f"the column {column['name']!r} takes {what} or null, not {json.dumps(value)}")
-    if column["type"] == "datetime":
-        return pd.Series(
-            pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt.tz_localize(None)
-        )
-    return pd.Series(values, dtype=dtype)
+def _check_values(wanted: Sequence[int], data: list[list[Any]]) -> None:
+    for column, position in zip(COLUMNS, wanted, strict=True):
+        fits, what = _TYPES[column["type"]]
+        for number, row in enumerate(data):
+            value = row[position]
+            if value is not None and not fits(value):
+                field = f"input_data.data[{number}][{position}]"
+                raise RequestError(field, f"the column {column['name']!r} takes {what} or null, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
+    kind = type(value)
+    return (kind is float and math.isfinite(value)) or (kind is int and -_LARGEST <= value <= _LARGEST)
 
 
 def _is_time(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and not pd.isna(pd.to_datetime(value, utc=True, format="ISO8601"))
+        return _EARLIEST <= datetime.fromisoformat(value).replace(tzinfo=None) <= _LATEST
     except ValueError:
         return False
 
 
-# By type in the model's signature: which values fit, how to call them, and the dtype that the model was trained on.
-_TYPES: dict[str, tuple[Callable[[Any], bool], str, str]] = {
-    "long": (_is_number, "a number", "float64"),
-    "double": (_is_number, "a number", "float64"),
-    "boolean": (lambda value: isinstance(value, bool), "true, false", "float64"),
-    "string": (lambda value: isinstance(value, str), "a text", "object"),
-    "datetime": (_is_time, "a point in time such as 2026-01-31T12:00:00", "object"),
+_SHOWN = 200
+_NUMERIC = ("long", "double", "boolean")
+_LARGEST = int(1.7976931348623157e308)
+_EARLIEST, _LATEST = datetime(1678, 1, 1), datetime(2262, 1, 1)  # noqa: DTZ001  (what pandas can hold)
+# By type in the model's signature: which values fit, and how to call them.
+_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "long": (_is_number, "a number"),
+    "double": (_is_number, "a number"),
+    "boolean": (lambda value: isinstance(value, bool), "true, false"),
+    "string": (lambda value: isinstance(value, str), "a text"),
+    "datetime": (_is_time, "a point in time such as 2026-01-31T12:00:00"),
 }
 
 
@@ -174,4 +288,5 @@ def _refusal(body: dict[str, Any]) -> Any:
         from azureml_inference_server_http.api.aml_response import AMLResponse
     except ImportError:
         return body
-    return AMLResponse(body, body["status"], json_str=True)
+    headers = {"WWW-Authenticate": "Bearer"} if body["status"] == 401 else {}
+    return AMLResponse(body, body["status"], headers, json_str=True)

@@ -21,12 +21,16 @@ VERBS = {
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "diff": "Tell what two runs did differently, and why.",
+    "endpoints": "List what is served on this machine; stop and start it.",
     "explain": "Tell what a run would reuse, what it would run, and why.",
     "logs": "Print what a node of a run printed.",
     "package": "Verify that a package is what was made.",
+    "release": "Serve a package: to staging, and what has passed it to prod.",
+    "rollback": "Serve what an endpoint served before.",
     "run": "Run a job YAML on this machine.",
     "runs": "List the runs of the workspace.",
     "show": "Show a run; or a model version and all that made it.",
+    "smoke": "Test an endpoint by the contract of its package.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",
 }
 

@@ -11,7 +11,7 @@ import click
 from penstock.errors import DefinitionError, RunError
 
 if TYPE_CHECKING:
-    from penstock.release.packages import Anchor, Package, Verification
+    from penstock.release.packages import Package, Verification
 
 
 @click.group()
@@ -35,13 +35,13 @@ def verify(package: Path, digest: str | None, workspace: Path | None, no_anchor:
     Outside is the tag package_digest of the model version in the workspace's registry, or what --digest says. Exit
     code 1 if something differs, or if there is nothing outside to compare with.
     """
-    from penstock.release.packages import read_package
+    from penstock.release.packages import anchor_of, read_package
     from penstock.release.packages import verify as verified
 
     if no_anchor and (digest or workspace):
         raise DefinitionError("--no-anchor compares with nothing outside; leave --digest and --workspace out")
     found = read_package(package)
-    verification = verified(found, None if no_anchor else _anchor(found, digest, workspace))
+    verification = verified(found, None if no_anchor else anchor_of(found, digest, _workspace(workspace)))
     problems = [*verification.problems]
     if verification.anchor is None and not no_anchor:
         problems.append(_without_anchor(found, workspace))
@@ -52,17 +52,6 @@ def verify(package: Path, digest: str | None, workspace: Path | None, no_anchor:
         raise RunError(f"{package} is not verified:\n{told}\nDo not release it; package the model again")
     if form == "text":
         click.echo(_as_text(verification))
-
-
-def _anchor(package: Package, digest: str | None, workspace: Path | None) -> Anchor | None:
-    from penstock.release.packages import Anchor, registry_anchor
-    from penstock_steps.manifest import DIGEST
-
-    if digest is None:
-        return registry_anchor(package, _workspace(workspace))
-    if not DIGEST.fullmatch(digest):
-        raise DefinitionError(f"--digest {digest} is no digest; it is sha256: and 64 hex digits in lower case")
-    return Anchor(digest, "--digest")
 
 
 def _workspace(given: Path | None) -> Any:

@@ -16,7 +16,7 @@ from penstock.errors import DefinitionError, RunError
 from penstock.store import registry
 from penstock.store.workspace import Workspace
 from penstock_steps.errors import StepError
-from penstock_steps.manifest import MANIFEST_FILE, Difference, differences, read_manifest
+from penstock_steps.manifest import DIGEST, MANIFEST_FILE, Difference, differences, read_manifest
 from penstock_steps.registry import PACKAGE_DIGEST_TAG
 from penstock_steps.skipped import skipped_reason
 
@@ -106,6 +106,18 @@ def registry_anchor(package: Package, workspace: Workspace) -> Anchor | None:
     digest = registry.version_tags(workspace, package.model_name, package.version).get(PACKAGE_DIGEST_TAG)
     source = f"the registry in {workspace.root} (version {package.version} of {package.model_name})"
     return Anchor(digest, source) if digest else None
+
+
+def anchor_of(package: Package, digest: str | None, workspace: Workspace) -> Anchor | None:
+    """The digest that a person gives, else that of the registry; None if there is neither.
+
+    Raises DefinitionError for what is no digest.
+    """
+    if digest is None:
+        return registry_anchor(package, workspace)
+    if not DIGEST.fullmatch(digest):
+        raise DefinitionError(f"--digest {digest} is no digest; it is sha256: and 64 hex digits in lower case")
+    return Anchor(digest, "--digest")
 
 
 def verify(package: Package, anchor: Anchor | None) -> Verification:

@@ -56,6 +56,11 @@ class Venvs:
                 self._make(folder, wanted)
         return Venv(folder, (folder / "lock.txt").read_text(encoding="utf-8"))
 
+    def of_lock(self, lock: Path) -> Venv:
+        """That of a requirements file whose every line has its hashes. Raises OSError, and RunError as `of`."""
+        lines = tuple(lock.read_text(encoding="utf-8").splitlines())
+        return self.of(Requirements(None, lines, (), lock.parent))
+
     def made(self, wanted: Requirements) -> Venv | None:
         """The environment, if it is there."""
         lock = self._root / _name(wanted) / "lock.txt"
@@ -69,7 +74,8 @@ class Venvs:
         listed.write_text("".join(f"{line}\n" for line in wanted.lines), encoding="utf-8")
         interpreter = str(folder / "bin" / "python")
         if wanted.lines:
-            self._run(["pip", "install", "--quiet", "--python", interpreter, "-r", str(listed)], wanted.folder)
+            hashes = ["--require-hashes"] if any("--hash=" in line for line in wanted.lines) else []  # as pip does
+            self._run(["pip", "install", "--quiet", "--python", interpreter, *hashes, "-r", str(listed)], wanted.folder)
         frozen = self._run(["pip", "freeze", "--quiet", "--python", interpreter], wanted.folder)
         version = subprocess.run([interpreter, "-VV"], capture_output=True, text=True, check=True).stdout
         temporary = folder / ".lock.txt"

@@ -11,6 +11,7 @@ cache/                                   see `penstock.store.cache`
 assets/<type>/<name>/<version>/          see `penstock.store.assets`
 datastores/<name>/                       what azureml://datastores/<name>/paths/... resolves to
 mlflow.db  mlartifacts/                  tracking and model registry
+endpoints/<name>/                        see `penstock.store.endpoints`
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Workspace(Struct, frozen=True):
     @property
     def datastores(self) -> Path:
         return self.root / "datastores"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.root / "endpoints"
 
     def prepare(self) -> None:
         """Make the folder itself. Raises OSError."""

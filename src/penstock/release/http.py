@@ -1,0 +1,61 @@
+"""Requests to a server of loopback."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from msgspec import Struct
+
+from penstock.release.target import Caller
+
+_HEALTH_S = 1.0
+
+
+class Answer(Struct, frozen=True):
+    """What a server has answered. `status` is 0 if it has not: then `text` says why. `seconds` is how long it took."""
+
+    status: int
+    text: str
+    seconds: float
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON. Raises ValueError."""
+        return json.loads(self.text)
+
+
+def health(url: str) -> bool:
+    """Whether a server says that it is healthy."""
+    return get(url, "/", _HEALTH_S).status == 200
+
+
+def get(url: str, path: str, timeout_s: float) -> Answer:
+    """GET a page, without a key."""
+    return _ask("GET", f"{url}{path}", None, {}, timeout_s)
+
+
+def score(caller: Caller, body: bytes, timeout_s: float, key: str | None = None) -> Answer:
+    """POST a body to /score with the caller's key, or with another one; an empty one is none."""
+    chosen = caller.key if key is None else key
+    headers = {"Content-Type": "application/json"}
+    if chosen:
+        headers["Authorization"] = f"Bearer {chosen}"
+    return _ask("POST", f"{caller.url}/score", body, headers, timeout_s)
+
+
+def _ask(method: str, url: str, body: bytes | None, headers: dict[str, str], timeout_s: float) -> Answer:
+    import requests
+
+    began = time.perf_counter()
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy is for other machines
+            answer = session.request(method, url, data=body, headers=headers, timeout=timeout_s, allow_redirects=False)
+            status, text = answer.status_code, answer.text
+    except requests.Timeout:
+        status, text = 0, f"no answer after {timeout_s:g} s"
+    except requests.RequestException as error:
+        status, text = 0, f"no answer ({type(error).__name__})"
+    return Answer(status, text, time.perf_counter() - began)
