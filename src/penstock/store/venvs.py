@@ -67,15 +67,19 @@ class Venvs:
         return Venv(lock.parent, lock.read_text(encoding="utf-8")) if lock.exists() else None
 
     def _make(self, folder: Path, wanted: Requirements) -> None:
-        self._told(f"making the environment of {wanted.folder} ({len(wanted.lines)} requirements), once")
+        count = sum("==" in line or "@" in line or not line.startswith((" ", "-", "#")) for line in wanted.lines)
+        self._told(f"making the environment of {wanted.folder} ({count} requirements), once")
         python = wanted.python or f"{sys.version_info.major}.{sys.version_info.minor}"
         self._run(["venv", "--quiet", "--python", python, str(folder)], wanted.folder)
         listed = folder / "requirements.txt"
         listed.write_text("".join(f"{line}\n" for line in wanted.lines), encoding="utf-8")
         interpreter = str(folder / "bin" / "python")
         if wanted.lines:
-            hashes = ["--require-hashes"] if any("--hash=" in line for line in wanted.lines) else []  # as pip does
-            self._run(["pip", "install", "--quiet", "--python", interpreter, *hashes, "-r", str(listed)], wanted.folder)
+            # a lock is installed to be served by: many starts, none of which writes into it
+            is_lock = any("--hash=" in line for line in wanted.lines)
+            options = ["--require-hashes", "--compile-bytecode"] if is_lock else []
+            line = ["pip", "install", "--quiet", "--python", interpreter, *options, "-r", str(listed)]
+            self._run(line, wanted.folder)
         frozen = self._run(["pip", "freeze", "--quiet", "--python", interpreter], wanted.folder)
         version = subprocess.run([interpreter, "-VV"], capture_output=True, text=True, check=True).stdout
         temporary = folder / ".lock.txt"
