@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +14,10 @@ if TYPE_CHECKING:
     from packaged import Made
 
 
-@pytest.fixture(scope="session")
-def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without content. Creating one runs all migrations (seconds): once, then it is copied."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mlflow 3.15 warns of its own type hints when it is imported
-        import mlflow.pyfunc
-        import mlflow.sklearn  # noqa: F401
-        from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def store(_empty_store: Path) -> Path:
+def store(empty_store: Path) -> Path:
     """The store that `bench` begins with a copy of."""
-    return _empty_store
+    return empty_store
 
 
 @pytest.fixture
@@ -47,12 +32,12 @@ def bench(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Bench
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Made:
+def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
     """A package and all that it was made from, to be looked at only."""
     from model_side import open_bench
     from packaged import Made
 
-    return Made(open_bench(tmp_path_factory.mktemp("made"), _empty_store))
+    return Made(open_bench(tmp_path_factory.mktemp("made"), empty_store))
 
 
 @pytest.fixture

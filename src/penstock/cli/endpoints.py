@@ -19,11 +19,13 @@ def command(context: click.Context, workspace: Path | None, form: str) -> None:
     if context.invoked_subcommand is not None:
         return
     from penstock.cli.looking import print_json, workspace_of
-    from penstock.cli.serving import row
+    from penstock.cli.serving import row, serving
     from penstock.cli.summary import table
     from penstock.store.endpoints import endpoint_folders
 
     place = workspace_of(workspace)
+    with serving(place) as endpoints:
+        endpoints.settle()
     found = [row(folder, record) for folder in endpoint_folders(place) if (record := folder.read()) is not None]
     if form == "json":
         print_json(found)

@@ -9,6 +9,7 @@ to end; it finishes what it has taken. Old and new are process groups of their o
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -33,6 +34,8 @@ READY_S = 120.0
 DRAIN_S = 60.0
 _POLL_S = 0.05
 _TAIL_LINES = 12
+_EXCEPTIONS = 3
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning): \S")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
 
@@ -231,9 +234,12 @@ def forget_others(folder: EndpointFolder, record: Endpoint) -> None:
 
 
 def _said(log: Path) -> str:
-    """The last lines of a server's log, to follow a sentence."""
-    with suppress(OSError):
+    """What a server's log says of its end, to follow a sentence: the exceptions, else its last lines."""
+    try:
         lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        if lines:
-            return ":\n" + "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
-    return ""
+    except OSError:
+        return ""
+    raised = list(dict.fromkeys(line for line in lines if _RAISED.match(line)))
+    told = raised[:_EXCEPTIONS] or lines[-_TAIL_LINES:]
+    shown = "".join(f"\n    {line}" for line in told)
+    return f":{shown}" if told else ""

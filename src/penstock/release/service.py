@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,10 +21,12 @@ from penstock.release.sockets import LOOPBACK
 from penstock.release.target import Caller, ReleaseError
 from penstock.spec.source import Mapping, parse
 from penstock.store.endpoints import (
+    BusyError,
     Deployment,
     Endpoint,
     EndpointFolder,
     Pointer,
+    Process,
     endpoint_folder,
     endpoint_folders,
     now,
@@ -132,9 +134,12 @@ class Endpoints:
         contract = read_contract(folder.package(record.current.id))
         return smoke(caller(folder, record), contract)
 
-    def records(self) -> list[Endpoint]:
-        """The records of all endpoints."""
-        return [record for folder in endpoint_folders(self._workspace) if (record := folder.read()) is not None]
+    def settle(self) -> None:
+        """Clear away, on every endpoint that nobody is changing, what a release left that was interrupted."""
+        for folder in endpoint_folders(self._workspace):
+            if self._strays(folder):
+                with suppress(BusyError), self._changing(folder.name):
+                    pass
 
     @contextmanager
     def _changing(self, name: str) -> Iterator[EndpointFolder]:
@@ -142,16 +147,20 @@ class Endpoints:
         folder = endpoint_folder(self._workspace, name)
         with folder.locked():
             folder.prepare()
+            for process in self._strays(folder):
+                self._told(f"{name}: ending process {process.pid}, which a release left that was interrupted")
+                processes.end(process, DRAIN_S)
             record = folder.read()
-            current = record.current.server if record is not None and record.current is not None else None
-            for process in processes.belonging_to(folder.path, role="server"):
-                if current is None or process.pid != current.pid:
-                    self._told(f"{name}: ending process {process.pid}, which a release left that was interrupted")
-                    processes.end(process, DRAIN_S)
             if record is not None:
                 forget_others(folder, record)
             pointer.settle_pointer(self._workspace, folder, self._told)
             yield folder
+
+    def _strays(self, folder: EndpointFolder) -> list[Process]:
+        """Servers of the endpoint that its record does not name."""
+        record = folder.read()
+        current = record.current.server if record is not None and record.current is not None else None
+        return [one for one in processes.belonging_to(folder.path, role="server") if one != current]
 
     def _bring_up(
         self,

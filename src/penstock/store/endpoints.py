@@ -34,6 +34,10 @@ _SECRET = 0o600
 Happened = Literal["released", "failed", "rolled back", "stopped", "started"]
 
 
+class BusyError(RunError):
+    """Somebody else is changing the endpoint."""
+
+
 class Process(Struct, frozen=True):
     """A process that outlives the one that started it.
 
@@ -173,7 +177,7 @@ class EndpointFolder(Struct, frozen=True):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """While this lasts nobody else changes the endpoint. Raises RunError at once if somebody does."""
+        """While this lasts nobody else changes the endpoint. Raises BusyError at once if somebody does."""
         self.path.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
         with (self.path / "lock").open("a+") as lock:
             try:
@@ -181,7 +185,9 @@ class EndpointFolder(Struct, frozen=True):
             except BlockingIOError:
                 lock.seek(0)
                 who = f"process {lock.read().strip() or 'unknown'}"
-                raise RunError(f"{who} is changing the endpoint {self.name} now; try again when it has ended") from None
+                raise BusyError(
+                    f"{who} is changing the endpoint {self.name} now; try again when it has ended"
+                ) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()

@@ -19,8 +19,8 @@ class Judged:
 
 
 @pytest.fixture(scope="session")
-def _judged(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Judged:
-    bench = open_bench(tmp_path_factory.mktemp("judged"), _empty_store)
+def _judged(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Judged:
+    bench = open_bench(tmp_path_factory.mktemp("judged"), empty_store)
     train, test = bench.split(regression_table())
     bench.champion(train, test, estimator="DummyRegressor")
     model = bench.train(train)
@@ -34,10 +34,10 @@ def judged(request: pytest.FixtureRequest, _judged: Judged) -> tuple[Path, Path]
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, _empty_store: Path) -> Path:
+def store(request: pytest.FixtureRequest, empty_store: Path) -> Path:
     """With version 1 as champion in it, for a test that takes `judged`."""
     if "judged" not in request.fixturenames:
-        return _empty_store
+        return empty_store
     return Path(request.getfixturevalue("_judged").folder / "mlflow.db")
 
 
