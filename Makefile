@@ -6,13 +6,19 @@ PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark test-both-ways docs schema lock format clean
+.PHONY: help run stop test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark test-both-ways test-kills docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: .venv/.run  ## run the retraining loop on this machine (ARGS="--set inputs.x=1" adds options)
+run: .venv/.run  ## run the retraining loop on this machine, and serve the accepted model (ARGS="--set inputs.x=1" adds options)
 	$(BIN)/penstock run $(PIPELINE) $(if $(COMMIT),--set jobs.register.inputs.git_commit=$(COMMIT)) $(ARGS)
+	@echo
+	$(BIN)/penstock release last --to staging
+	$(BIN)/penstock release last --to prod
+
+stop: .venv/.run  ## end what `make run` serves
+	$(BIN)/penstock endpoints stop --all
 
 test: lint types unit  ## all that a change must pass: lint, types, tests
 
@@ -43,6 +49,9 @@ test-both-ways: .venv/.dev  ## every case again with --no-warm: equal results
 
 test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
 	$(BIN)/python -m pytest -m spark $(ARGS)
+
+test-kills: .venv/.dev  ## a release killed at 30 moments: one of the two versions serves, and the next command knows which
+	$(BIN)/python -m pytest -m kills tests/release/test_killed.py $(ARGS)
 
 bench: .venv/.dev  ## print how long things take, with their bounds, and keep it in docs/benchmarks.md
 	@$(COMPILED)

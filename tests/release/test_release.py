@@ -63,6 +63,14 @@ def test_a_first_release_is_served_where_it_says(shop: Shop) -> None:
     assert shop.bench.champion_version() == "1", "what prod serves, though the second version is registered"
 
 
+def test_a_version_leads_to_where_it_is_served(shop: Shop) -> None:
+    served = shop.penstock("show", "rent:1", "--format", "json").json["served"]
+    assert [one["endpoint"] for one in served] == [PROD, STAGING]
+    url = shop.endpoint(PROD)["url"]
+    assert f"{PROD}, at {url}" in shop.penstock("show", "rent:1").stdout
+    assert shop.penstock("show", "rent:2", "--format", "json").json["served"] == []
+
+
 def test_an_endpoint_does_what_the_contract_says(shop: Shop) -> None:
     ended = shop.penstock("smoke", PROD, "--format", "json")
     assert ended.code == DONE

@@ -17,7 +17,7 @@ def command(what: str, workspace: Path | None, form: str) -> None:
     """Show a run: its nodes with times and outputs, verdict, metrics, models; `last` is the last run of all.
 
     Or show a version of a registered model: from it back to data, suite, code, environment and run, with the metrics
-    and the reasons of the decision. MODEL alone is the model's champion.
+    and the reasons of the decision, and forward to where it is served. MODEL alone is the model's champion.
     """
     from penstock.cli.looking import print_json, workspace_of
     from penstock.cli.shown import model_lines, run_lines

@@ -68,6 +68,9 @@ def _facts(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "commit", run["git_commit"] or ""
     yield "model files", _digest_at(model["model_digest"], model["path"])
     yield "package", _digest_at(model["package"]["digest"], model["package"]["path"])
+    for one in model["served"]:
+        where = f"at http://127.0.0.1:{one['port']}/score" if one["port"] else "stopped"
+        yield "served", f"{one['endpoint']}, {where}, since {one['since']}"
 
 
 def _data(data: Mapping[str, Any]) -> str:

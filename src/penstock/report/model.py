@@ -1,4 +1,4 @@
-"""From a model version back to all that made it."""
+"""From a model version back to all that made it, and forward to where it is served."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from penstock.errors import DefinitionError
+from penstock.store.endpoints import endpoint_folders
 from penstock.store.history import PastRun, past_run
 from penstock.store.models import Models, ModelVersion
 from penstock.store.workspace import Workspace
@@ -47,6 +48,7 @@ def describe(version: ModelVersion, models: Models, workspace: Workspace) -> dic
         "metrics": _metrics(tags),
         "decision": walk.decision(),
         "package": walk.package(),
+        "served": walk.served(),
     }
 
 
@@ -145,6 +147,19 @@ class _Walk(Struct):
         manifests = (path / "manifest.json" for path in paths)
         lies = [file.parent for file in manifests if digest and file.is_file() and file_digest(file) == digest]
         return {"digest": digest, "path": str(lies[0]) if lies else None}
+
+    def served(self) -> list[dict[str, Any]]:
+        """The endpoints of this machine where it is current; `port` is null while one is stopped."""
+        found = []
+        for folder in endpoint_folders(self.workspace):
+            record = folder.read()
+            current = record.current if record is not None else None
+            if record is None or current is None or current.model != self.version.name:
+                continue
+            if current.version == self.version.version:
+                port = record.port if current.server is not None else None
+                found.append({"endpoint": folder.name, "since": current.since, "port": port})
+        return found
 
     def _made(self, component: str) -> tuple[PastRun, str] | None:
         """The run and the node in which a step of the lineage ran, if they are still there."""
