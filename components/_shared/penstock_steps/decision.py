@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,9 @@ class Decision:
             how many of them the champion was trained on (None if unknown).
         suite: `{name, version, digest}` of the data check that the data passed, without version if it has none; None if
             the lineage has none.
+        rule: what was asked, in sentences.
+        slices: of each slice of the rows that was looked at `{column, slice, rows, candidate, champion, verdict}`, the
+            values being those of the primary metric, None where it has none.
     """
 
     verdict: Verdict
@@ -39,6 +42,8 @@ class Decision:
     candidate: Mapping[str, str]
     data: Mapping[str, Any]
     suite: Mapping[str, str] | None
+    rule: Sequence[str] = ()
+    slices: Sequence[Mapping[str, Any]] = ()
 
     @property
     def accepted(self) -> bool:

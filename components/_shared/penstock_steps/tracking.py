@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from penstock_steps.errors import StepError
@@ -24,6 +25,7 @@ def log(
     parameters: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
     tags: Mapping[str, Any] | None = None,
+    artifacts: Sequence[Path] = (),
 ) -> None:
     """Log to the job's run, or to a new one outside a job. Without a tracking store it says so and logs nothing.
 
@@ -38,6 +40,8 @@ def log(
         mlflow.log_params({name: _short(value) for name, value in (parameters or {}).items()})
         mlflow.log_metrics(dict(metrics or {}))
         mlflow.set_tags({name: _short(value) for name, value in (tags or {}).items()})
+        for path in artifacts:
+            mlflow.log_artifact(str(path))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is asked of a candidate: the metrics, with a floor and a minimum improvement for each."""
+"""What is asked of each metric: a floor, a minimum improvement, or that it does not get worse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from penstock_steps.errors import StepError
 from penstock_steps.metrics import METRICS, Metric, Task, of_task
 
 _FLAG = "--metrics"
-_SETTINGS = ("goal", "floor", "min_improvement")
+_SETTINGS = ("goal", "floor", "min_improvement", "min_relative_improvement", "max_worsening")
+_NOT_NEGATIVE = ("min_improvement", "min_relative_improvement", "max_worsening")
 _GOALS = ("minimize", "maximize")
 
 
@@ -25,25 +26,43 @@ class Criterion:
         floor: the worst value that is acceptable, in the metric's unit; None if any is.
         min_improvement: by how much the candidate must be better than the champion, 0 or more and in the metric's
             unit; 0 asks for any improvement. None if the metric is compared for information only.
+        min_relative_improvement: the same as a share of the champion's value (0.01: one per cent of its size).
+        max_worsening: by how much a guard metric may be worse than the champion, 0 or more and in the metric's unit.
     """
 
     metric: Metric
     floor: float | None
     min_improvement: float | None
+    min_relative_improvement: float | None = None
+    max_worsening: float | None = None
+
+    @property
+    def asks_improvement(self) -> bool:
+        """Whether the candidate has to be better in it."""
+        return self.min_improvement is not None or self.min_relative_improvement is not None
+
+    def asked_improvement(self, champion: float) -> float:
+        """How much better than the champion, whose value is `champion`, it has to be; 0 or more, in its own unit."""
+        return max(self.min_improvement or 0.0, (self.min_relative_improvement or 0.0) * abs(champion))
 
     def meets_floor(self, value: float) -> bool:
         """Whether a value is acceptable by itself."""
         return self.floor is None or value == self.floor or (value > self.floor) == (self.metric.goal == "maximize")
 
-    def improves(self, difference: float) -> bool:
+    def improves(self, difference: float, champion: float) -> bool:
         """Whether a difference (candidate minus champion) is an improvement, and as large as asked."""
-        improvement, asked = self.metric.improvement(difference), self.min_improvement or 0.0
+        improvement, asked = self.metric.improvement(difference), self.asked_improvement(champion)
         # 0.3 - 0.2 is a little less than 0.1 in binary, which nobody means to ask for
         return improvement > 0 and (improvement >= asked or math.isclose(improvement, asked, rel_tol=1e-9))
 
+    def guards(self, difference: float) -> bool:
+        """Whether a difference (candidate minus champion) is no worse than a guard metric lets it be."""
+        worsening, most = -self.metric.improvement(difference), self.max_worsening
+        return most is None or worsening <= most or math.isclose(worsening, most, rel_tol=1e-9)
+
 
 def read_criteria(text: str, task: Task) -> list[Criterion]:
-    """The criteria that a JSON object `{metric: {goal, floor, min_improvement}}` states, in its order.
+    """The criteria that a JSON object `{metric: {goal, floor, min_improvement, ...}}` states, in its order.
 
     Raises:
         StepError: no such object, no metric; unknown metrics or settings, metrics of another task, a goal that
@@ -57,10 +76,10 @@ def read_criteria(text: str, task: Task) -> list[Criterion]:
     if problems:
         raise StepError(f"{_FLAG}: {'; '.join(problems)}")
     criteria = [
-        Criterion(METRICS[name], _number(asked, "floor"), _number(asked, "min_improvement"))
+        Criterion(METRICS[name], *(_number(asked, setting) for setting in _SETTINGS[1:]))
         for name, asked in document.items()
     ]
-    if all(criterion.min_improvement is None for criterion in criteria):
+    if not any(criterion.asks_improvement for criterion in criteria):
         raise StepError(
             f"{_FLAG} asks no metric for an improvement, so any candidate would replace the champion; "
             'give at least one a "min_improvement" (0 asks for any improvement)'
@@ -96,13 +115,13 @@ def _problems_of_settings(metric: Metric, asked: Any) -> list[str]:
     elif goal is not None and goal != metric.goal:
         better = "higher" if metric.goal == "maximize" else "lower"
         problems.append(f"{metric.name} is better when {better}, so its goal cannot be to {goal} it")
-    for setting in ("floor", "min_improvement"):
+    for setting in _SETTINGS[1:]:
         value = asked.get(setting)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value)):
             problems.append(f"the {setting} of {metric.name} must be a number, it is {value!r}")
-        elif setting == "min_improvement" and value is not None and value < 0:
+        elif setting in _NOT_NEGATIVE and value is not None and value < 0:
             problems.append(
-                f"the min_improvement of {metric.name} is {value!r}; it counts in the direction that is better and "
+                f"the {setting} of {metric.name} is {value!r}; it counts in the direction that is better and "
                 "cannot be negative"
             )
     return problems

@@ -36,11 +36,15 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model on the held-out rows: its predictions, its scores, and how many of the rows it was trained on."""
+    """A model on the held-out rows: its predictions, its scores, and how many of the rows it was trained on.
+
+    `columns` are those that it takes, `name (type)`.
+    """
 
     predictions: metrics.Predictions
     scores: Scores
     rows_trained_on: int | None
+    columns: Sequence[str]
 
 
 class UnscorableError(Exception):
@@ -76,27 +80,41 @@ def score(model: Path, rows: HeldOut, criteria: Sequence[Criterion]) -> Scored:
             problems[name] = str(error)
     trained_on = training_rows(model)
     seen = None if trained_on is None else int(np.isin(row_hashes(rows.table), trained_on).sum())
-    return Scored(predictions, Scores(values, problems), seen)
+    return Scored(predictions, Scores(values, problems), seen, columns_of(model))
 
 
-def score_champion(
-    name: str, rows: HeldOut, criteria: Sequence[Criterion]
-) -> tuple[Champion | None, Scored | str | None]:
-    """The champion of the registered model and its scores, or why it has none; None twice without a champion.
+def columns_of(model: Path) -> list[str]:
+    """The columns that a model takes, `name (type)`. Raises StepError if its signature cannot be read."""
+    return [f"{column.name} ({column.type})" for column in input_columns(model)]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The champion: its scores or why it has none, and the columns that it takes, if they could be read."""
+
+    champion: Champion
+    scored: Scored | str
+    columns: Sequence[str] = ()
+
+
+def score_champion(name: str, rows: HeldOut, criteria: Sequence[Criterion]) -> Rival | None:
+    """The champion of the registered model and its scores; None without a champion.
 
     Raises StepError if the registry cannot be read at all: then nobody knows whether there is a champion.
     """
     client = registry.connect()
     champion = registry.find_champion(client, name)
     if champion is None:
-        return None, None
+        return None
+    columns: Sequence[str] = ()
     with tempfile.TemporaryDirectory() as scratch:
         try:
             folder = registry.download(client, champion, Path(scratch))
+            columns = columns_of(folder)
             check_purpose(lineage.read(folder).steps, rows, "it")
-            return champion, score(folder, rows, criteria)
+            return Rival(champion, score(folder, rows, criteria), columns)
         except (StepError, UnscorableError) as error:
-            return champion, str(error)
+            return Rival(champion, str(error), columns)
 
 
 def is_unfinished(champion: Champion, digest: str) -> bool:

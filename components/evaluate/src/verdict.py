@@ -1,8 +1,10 @@
-"""The rule: what the scores of candidate and champion mean for the verdict, and the reasons in words.
+"""The rule applied: what the scores of candidate and champion mean for the verdict, and the reasons in words.
 
-A candidate is accepted if and only if every metric that was named has a value, each meets its floor and, where there is
-a champion, each that asks for a minimum improvement improves by more than nothing and by at least as much as asked. A
-champion that cannot be scored is never beaten.
+A candidate is accepted if and only if nothing speaks against it: every metric that was named has a value and meets its
+floor; there are rows enough; and where there is a champion, each metric that asks for an improvement has it, the
+primary one beyond chance if that was asked, no guard metric and no slice is worse than allowed, the champion has not
+been trained on too many of the rows, and nobody who sends requests has to send other columns. A champion that cannot be
+scored is never beaten.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from dataclasses import dataclass, field
 from criteria import Criterion
 from penstock_steps.decision import Verdict
 from penstock_steps.registry import Champion
+from rule import Rule, amount, number, percent
+from slices import SliceScore
 
 
 @dataclass(frozen=True)
@@ -23,66 +27,153 @@ class Scores:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def judge(
-    criteria: Sequence[Criterion],
-    candidate: Scores,
-    champion: Champion | None,
-    champion_scores: Scores | str | None,
-) -> tuple[Verdict, list[str]]:
+@dataclass(frozen=True)
+class Against:
+    """The champion, and how it stands to the candidate on the same rows.
+
+    Attributes:
+        champion: which version.
+        scores: its own, or why it could not be scored.
+        interval: of the primary metric's difference, candidate minus champion; None if there is none.
+        trained_on: how many of the rows it was trained on; None if unknown.
+        new_columns: what the candidate asks for and the champion did not: `name (type)`.
+        slices: how both do on slices of the rows.
+    """
+
+    champion: Champion
+    scores: Scores | str
+    interval: tuple[float, float] | None = None
+    trained_on: int | None = None
+    new_columns: Sequence[str] = ()
+    slices: Sequence[SliceScore] = ()
+
+
+class _Reasons:
+    """What speaks for a candidate, and what against it."""
+
+    def __init__(self) -> None:
+        self.good: list[str] = []
+        self.bad: list[str] = []
+
+    def add(self, sentence: str, *, good: bool) -> None:
+        (self.good if good else self.bad).append(sentence)
+
+
+def judge(rule: Rule, candidate: Scores, rows: int, against: Against | None) -> tuple[Verdict, list[str]]:
     """The verdict and all reasons that speak for it.
 
     Args:
-        criteria: what is asked, at least one with a minimum improvement.
+        rule: what is asked.
         candidate: the candidate's scores.
-        champion: which model version to beat, or None.
-        champion_scores: its scores, or why it could not be scored; None without a champion.
+        rows: how many held-out rows there are.
+        against: the champion; None if there is none.
     """
-    good: list[str] = []
-    bad: list[str] = []
-    for criterion in criteria:
+    found = _Reasons()
+    if rows < rule.min_rows:
+        found.add(
+            f"there are {rows} held-out rows, at least {rule.min_rows} were asked; hold out more of them", good=False
+        )
+    for criterion in rule.criteria:
         name = criterion.metric.name
         if name in candidate.problems:
-            bad.append(f"{name} of the candidate {candidate.problems[name]}")
+            found.add(f"{name} of the candidate {candidate.problems[name]}", good=False)
         else:
-            _judge_floor(criterion, candidate.values[name], good, bad)
-    if champion is None:
-        good.append("there is no champion yet to compare with, so the floors alone decide")
-    elif isinstance(champion_scores, Scores):
-        for criterion in criteria:
-            _judge_improvement(criterion, candidate, champion, champion_scores, good, bad)
+            _floor(criterion, candidate.values[name], found)
+    if against is None:
+        found.add("there is no champion yet to compare with, so the floors alone decide", good=True)
     else:
-        bad.append(
-            f"the champion, version {champion.version} of {champion.name}, could not be scored, so nothing tells that "
-            f"the candidate is better: {champion_scores}. Repair it, or point the tag champion of {champion.name} to "
-            "a version that can be scored, and run again"
-        )
-    return ("reject", bad) if bad else ("accept", good)
+        _compare(rule, candidate, rows, against, found)
+    return ("reject", found.bad) if found.bad else ("accept", found.good)
 
 
-def _judge_floor(criterion: Criterion, value: float, good: list[str], bad: list[str]) -> None:
+def _floor(criterion: Criterion, value: float, found: _Reasons) -> None:
     if criterion.floor is None:
         return
-    name, bound = criterion.metric.name, "at most" if criterion.metric.goal == "minimize" else "at least"
-    if criterion.meets_floor(value):
-        good.append(f"{name} {number(value)} meets its floor of {bound} {number(criterion.floor)}")
-    else:
-        bad.append(f"{name} {number(value)} misses its floor of {bound} {number(criterion.floor)}")
+    bound, meets = "at most" if criterion.metric.goal == "minimize" else "at least", criterion.meets_floor(value)
+    found.add(
+        f"{criterion.metric.name} {number(value)} {'meets' if meets else 'misses'} its floor of {bound} "
+        f"{number(criterion.floor)}",
+        good=meets,
+    )
 
 
-def _judge_improvement(
-    criterion: Criterion, candidate: Scores, champion: Champion, scores: Scores, good: list[str], bad: list[str]
-) -> None:
+def _compare(rule: Rule, candidate: Scores, rows: int, against: Against, found: _Reasons) -> None:
+    champion = against.champion
+    if against.new_columns and rule.schema_change == "reject":
+        found.add(
+            f"the candidate asks for columns that champion version {champion.version} did not: "
+            f"{', '.join(against.new_columns)}. Requests without them would fail; if all who send requests know, set "
+            "schema_change to accept",
+            good=False,
+        )
+    if isinstance(against.scores, str):
+        found.add(
+            f"the champion, version {champion.version} of {champion.name}, could not be scored, so nothing tells that "
+            f"the candidate is better: {against.scores}. Repair it, or point the tag champion of {champion.name} to "
+            "a version that can be scored, and run again",
+            good=False,
+        )
+        return
+    _trained_on(rule, rows, against, found)
+    for criterion in rule.criteria:
+        if criterion.metric.name not in candidate.problems:
+            _metric(criterion, candidate, champion, against.scores, found)
+    _interval(rule, candidate, against, found)
+    for one in against.slices:
+        if one.is_worse:
+            found.add(one.sentence(rule.primary.metric), good=False)
+
+
+def _trained_on(rule: Rule, rows: int, against: Against, found: _Reasons) -> None:
+    if rule.max_trained_on is None:
+        return
+    if against.trained_on is None:
+        found.add(
+            f"nothing tells on how many of these rows champion version {against.champion.version} was trained, at most "
+            f"{percent(rule.max_trained_on)} was asked: its score may be flattered",
+            good=False,
+        )
+    elif against.trained_on > rule.max_trained_on * rows:
+        found.add(
+            f"champion version {against.champion.version} was trained on {against.trained_on} of these {rows} rows "
+            f"({percent(against.trained_on / rows)}), at most {percent(rule.max_trained_on)} was asked: its score is "
+            "flattered. Split by the same key columns and seed as then",
+            good=False,
+        )
+
+
+def _metric(criterion: Criterion, candidate: Scores, champion: Champion, scores: Scores, found: _Reasons) -> None:
     name = criterion.metric.name
-    if criterion.min_improvement is None or name in candidate.problems:
+    if not criterion.asks_improvement and criterion.max_worsening is None:
         return
     if name in scores.problems:
-        bad.append(f"{name} of the champion, version {champion.version}, {scores.problems[name]}")
+        found.add(f"{name} of the champion, version {champion.version}, {scores.problems[name]}", good=False)
         return
     mine, theirs = candidate.values[name], scores.values[name]
-    enough = criterion.improves(mine - theirs)
-    (good if enough else bad).append(
-        f"{name} {number(mine)} is {_compared(mine - theirs)} champion version {champion.version} "
-        f"({number(theirs)}); {_asked(criterion)}"
+    told = f"{name} {number(mine)} is {_compared(mine - theirs)} champion version {champion.version} ({number(theirs)})"
+    if criterion.asks_improvement:
+        found.add(f"{told}; {amount(criterion)} was asked", good=criterion.improves(mine - theirs, theirs))
+    if criterion.max_worsening is not None:
+        most = f"at most {number(criterion.max_worsening)} worse was allowed"
+        found.add(f"{told}; {most}", good=criterion.guards(mine - theirs))
+
+
+def _interval(rule: Rule, candidate: Scores, against: Against, found: _Reasons) -> None:
+    name, goal = rule.primary.metric.name, rule.primary.metric.goal
+    if rule.confidence is None or name in candidate.problems:
+        return
+    if against.interval is None:
+        found.add(
+            f"the improvement in {name} has no {percent(rule.confidence)} interval: some draw of the rows gives the "
+            "metric no value. Hold out more rows",
+            good=False,
+        )
+        return
+    low, high = against.interval if goal == "maximize" else (-against.interval[1], -against.interval[0])
+    found.add(
+        f"the {percent(rule.confidence)} interval of the improvement in {name} is {number(low)} to {number(high)}; its "
+        f"lower end {'is above' if low > 0 else 'must be above'} 0",
+        good=low > 0,
     )
 
 
@@ -90,15 +181,3 @@ def _compared(difference: float) -> str:
     if difference == 0:
         return "the same as that of"
     return f"{number(abs(difference))} {'higher' if difference > 0 else 'lower'} than"
-
-
-def _asked(criterion: Criterion) -> str:
-    better = "higher" if criterion.metric.goal == "maximize" else "lower"
-    if not criterion.min_improvement:
-        return f"any value that is {better} was asked"
-    return f"at least {number(criterion.min_improvement)} {better} was asked"
-
-
-def number(value: float) -> str:
-    """Six significant digits."""
-    return f"{value:.6g}"

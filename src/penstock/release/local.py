@@ -224,13 +224,17 @@ def first_key(folder: EndpointFolder) -> str:
         raise RunError(f"{folder.key} holds no key ({error}); remove it, and the next release makes new ones") from None
 
 
+def left_over(folder: EndpointFolder, record: Endpoint) -> list[str]:
+    """The ids of deployments whose files are there, but the current one and the one before."""
+    kept = {one.id for one in (record.current, record.previous) if one is not None}
+    return [id_ for id_ in folder.deployments() if id_ not in kept]
+
+
 def forget_others(folder: EndpointFolder, record: Endpoint) -> None:
     """Remove the files of all deployments but the current one and the one before."""
-    kept = {one.id for one in (record.current, record.previous) if one is not None}
-    for id_ in folder.deployments():
-        if id_ not in kept:
-            with suppress(OSError):
-                shutil.rmtree(folder.deployment(id_))
+    for id_ in left_over(folder, record):
+        with suppress(OSError):
+            shutil.rmtree(folder.deployment(id_))
 
 
 def _said(log: Path) -> str:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from penstock.errors import RunError
 from penstock.release import pointer, processes
 from penstock.release.http import health
-from penstock.release.local import DRAIN_S, LocalTarget, first_key, forget_others
+from penstock.release.local import DRAIN_S, LocalTarget, first_key, forget_others, left_over
 from penstock.release.packages import Anchor, Package, read_package, verify
 from penstock.release.rollout import roll_out
 from penstock.release.smoke import Check, read_contract, smoke
@@ -137,7 +137,8 @@ class Endpoints:
     def settle(self) -> None:
         """Clear away, on every endpoint that nobody is changing, what a release left that was interrupted."""
         for folder in endpoint_folders(self._workspace):
-            if self._strays(folder):
+            record = folder.read()
+            if self._strays(folder) or (record is not None and (record.pointer or left_over(folder, record))):
                 with suppress(BusyError), self._changing(folder.name):
                     pass
 
