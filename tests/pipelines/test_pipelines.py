@@ -88,6 +88,7 @@ def test_retraining_asks_for_data_and_what_a_person_turns(retrain: dict[str, Any
         "seed": int,
         "model_name": str,
         "metrics": str,
+        "confidence": float,
     }
     assert retrain["settings"] == {"default_compute": "azureml:serverless"}
     assert set(retrain["outputs"]) == {"report", "model", "decision", "package"}
@@ -97,7 +98,7 @@ def test_what_retraining_asks_of_a_model_is_well_formed(retrain: dict[str, Any])
     metrics = json.loads(retrain["inputs"]["metrics"])
     assert list(metrics) == ["rmse", "mae", "r2"]
     assert metrics["rmse"]["min_improvement"] > 0
-    assert all(set(asked) <= {"goal", "floor", "min_improvement"} for asked in metrics.values())
+    assert all(set(asked) <= {"goal", "floor", "min_improvement", "max_worsening"} for asked in metrics.values())
     assert json.loads(retrain["inputs"]["parameters"]) == {}
 
 

@@ -99,13 +99,6 @@ def _floor(criterion: Criterion, value: float, found: _Reasons) -> None:
 
 def _compare(rule: Rule, candidate: Scores, rows: int, against: Against, found: _Reasons) -> None:
     champion = against.champion
-    if against.new_columns and rule.schema_change == "reject":
-        found.add(
-            f"the candidate asks for columns that champion version {champion.version} did not: "
-            f"{', '.join(against.new_columns)}. Requests without them would fail; if all who send requests know, set "
-            "schema_change to accept",
-            good=False,
-        )
     if isinstance(against.scores, str):
         found.add(
             f"the champion, version {champion.version} of {champion.name}, could not be scored, so nothing tells that "
@@ -114,6 +107,13 @@ def _compare(rule: Rule, candidate: Scores, rows: int, against: Against, found: 
             good=False,
         )
         return
+    if against.new_columns and rule.schema_change == "reject":
+        found.add(
+            f"the candidate asks for columns that champion version {champion.version} did not: "
+            f"{', '.join(against.new_columns)}. Requests without them would fail; if all who send requests know, set "
+            "schema_change to accept",
+            good=False,
+        )
     _trained_on(rule, rows, against, found)
     for criterion in rule.criteria:
         if criterion.metric.name not in candidate.problems:
