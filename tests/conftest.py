@@ -9,10 +9,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from packaged import Made
 
 # A change is judged by the same examples wherever its tests run; `make fuzz` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -75,3 +78,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
+    """A package and all that it was made from, to be looked at only."""
+    from model_side import open_bench
+    from packaged import Made
+
+    return Made(open_bench(tmp_path_factory.mktemp("made"), empty_store))

@@ -31,15 +31,6 @@ def bench(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Bench
     return open_bench(tmp_path, store)
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
-    """A package and all that it was made from, to be looked at only."""
-    from model_side import open_bench
-    from packaged import Made
-
-    return Made(open_bench(tmp_path_factory.mktemp("made"), empty_store))
-
-
 @pytest.fixture
 def batch(made: Made, tmp_path: Path) -> Batch:
     """A folder to score with that package."""

@@ -139,12 +139,15 @@ class Shop:
 
     def close(self) -> None:
         """End all that serves."""
-        for folder in (self.workspace / "endpoints").glob("*"):
-            for process in processes.belonging_to(folder):
-                processes.end(process, 5.0)
-        assert not [
-            one for folder in (self.workspace / "endpoints").glob("*") for one in processes.belonging_to(folder)
-        ]
+        end_all(self.workspace)
+
+
+def end_all(workspace: Path) -> None:
+    """End whatever serves the endpoints of a workspace."""
+    for folder in (workspace / "endpoints").glob("*"):
+        for process in processes.belonging_to(folder):
+            processes.end(process, 5.0)
+        assert processes.belonging_to(folder) == []
 
 
 def rounded(answers: dict[str, int]) -> set[str]:

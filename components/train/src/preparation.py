@@ -28,7 +28,11 @@ _NAT = float(np.iinfo(np.int64).min)
 
 
 def make_pipeline_of(features: Features, estimator: Any) -> Pipeline:
-    """An unfitted pipeline: the preparation that `features` need, then `estimator`."""
+    """An unfitted pipeline: the preparation that `features` need, then `estimator`.
+
+    Columns are named by their position, so that a model of numbers predicts a plain array as it does a table, which
+    costs more to make than a few rows to predict.
+    """
     steps: dict[Kind, Pipeline] = {
         "number": make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
         "boolean": make_pipeline(
@@ -42,7 +46,12 @@ def make_pipeline_of(features: Features, estimator: Any) -> Pipeline:
         "time": _times(),
         "time text": make_pipeline(*_filled("NaT"), *_times()),
     }
-    transformers = [(kind.replace(" ", "_"), steps[kind], names) for kind in steps if (names := features.of_kind(kind))]
+    places = {column.name: place for place, column in enumerate(features.columns)}
+    transformers = [
+        (kind.replace(" ", "_"), steps[kind], [places[name] for name in names])
+        for kind in steps
+        if (names := features.of_kind(kind))
+    ]
     return Pipeline([("prepare", ColumnTransformer(transformers, sparse_threshold=0)), ("estimator", estimator)])
 
 
