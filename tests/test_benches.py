@@ -24,7 +24,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
     return loaded
 
 
-@pytest.mark.parametrize("name", ["bench", "engine", "figures", "generated", "one_process", "peers"])
+@pytest.mark.parametrize("name", ["bench", "engine", "figures", "generated", "one_process", "peers", "serving"])
 def test_a_bench_can_be_loaded(load, name: str) -> None:
     load(name)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import engine
 import generated
+import serving
 from figures import OWN, Report
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,7 @@ def main() -> int:
     checks(report)
     loop(report)
     engine.measure(report)
+    serving.measure(report)
     report.keep()
     return 0 if report.good else 1
 

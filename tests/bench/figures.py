@@ -55,6 +55,11 @@ OWN = {
     "fan_1000, memory": Bound(150, "MB"),
     "2 GB of inputs, unchanged": Bound(0.2),
     "2 GB of inputs, read, of what is allowed": Bound(1, "x"),
+    "make run, to prod": Bound(45),
+    "requests/s, penstock : mlflow": Bound(8, "x", at_least=True),
+    "requests/s, penstock : FastAPI": Bound(1, "x", at_least=True),
+    "p50, mlflow : penstock": Bound(8, "x", at_least=True),
+    "start, mlflow : penstock": Bound(3, "x", at_least=True),
 }
 PEERS = {
     "cold : GNU make": Bound(2.5, "x"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import importlib.util
 import json
 import logging
 import math
@@ -65,6 +66,10 @@ def init() -> None:
     else:
         with path.open("rb") as stream:
             MODEL = pickle.load(stream)  # noqa: S301  (saved so by explicit choice; its digest was checked)
+    if importlib.util.find_spec("sklearn"):
+        import sklearn
+
+        sklearn.set_config(skip_parameter_validation=True)  # of what the model was made with, at each prediction
     COLUMNS = scoring["columns"]
     _check(PACKAGE / "contract.json", manifest["files"]["contract.json"])
     contract = json.loads((PACKAGE / "contract.json").read_text(encoding="utf-8"))

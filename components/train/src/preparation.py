@@ -52,6 +52,8 @@ def make_pipeline_of(features: Features, estimator: Any) -> Pipeline:
         for kind in steps
         if (names := features.of_kind(kind))
     ]
+    if len(transformers) == 1:  # all columns are of one kind: nothing to take apart and put together at each prediction
+        return Pipeline([("prepare", transformers[0][1]), ("estimator", estimator)])
     return Pipeline([("prepare", ColumnTransformer(transformers, sparse_threshold=0)), ("estimator", estimator)])
 
 
