@@ -9,10 +9,12 @@ if [ "$(id -u)" != 0 ] || [ "$ID" != debian ]; then
   echo "Images are built and run with buildah and debootstrap, which this target installs for root on Debian only." >&2
   exit 1
 fi
-if ! command -v buildah debootstrap ip >/dev/null; then
+for program in buildah debootstrap ip; do
+  command -v "$program" >/dev/null && continue
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends buildah debootstrap iproute2
-fi
+  break
+done
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Codename: bookworm' | head -n 1)
 mkdir -p "$(dirname "$base")"
 folder=$(mktemp -d)

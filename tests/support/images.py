@@ -143,7 +143,7 @@ class Builder:
         return self("commit", "--quiet", "--rm", container, "localhost/penstock-test-base")
 
     def build(self, package: Path, base: str, wheels: Path) -> str:
-        """The image of a package, by its own Dockerfile; pip takes wheels of a folder, which the image does not hold."""
+        """The image of a package, by its own Dockerfile; pip takes wheels of a folder that it does not hold."""
         settings = self.folder / "pip.conf"
         settings.write_text("[global]\nno-index = true\nfind-links = /mnt/wheels\n")
         mounts = [f"--volume={settings}:/etc/pip.conf:ro", f"--volume={wheels}:/mnt/wheels:ro"]

@@ -1,9 +1,9 @@
 """The Dockerfile of a package: an image without root, with nothing but the package and what serves it.
 
 Everything is installed and laid out in a first stage, so that neither pip nor what pip needs is added to the base, and
-its files belong to root and can be read by all, whatever the modes of the package's files are. No user is added: a number
-does, and /etc/shadow would have the day in it. Nor have the compiled modules: with SOURCE_DATE_EPOCH they hold their
-source's hash in place of its time (https://docs.python.org/3/library/py_compile.html), so that the same package on the
+its files belong to root and can be read by all, whatever the modes of the package's files are. No user is added: a
+number does, and /etc/shadow would have the day in it. Nor have the compiled modules: with SOURCE_DATE_EPOCH they hold
+their source's hash in place of its time (https://docs.python.org/3/library/py_compile.html). So the same package on the
 same base makes the same files, and with `buildah build --timestamp 0` the same image.
 """
 

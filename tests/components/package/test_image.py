@@ -90,8 +90,7 @@ def test_it_is_a_process_of_the_image_that_answers_and_it_is_nobody(image: Image
     status = dict(line.split(":\t", 1) for line in (here / "status").read_text().splitlines() if ":\t" in line)
     assert status["Uid"].split() == status["Gid"].split() == ["1000"] * 4
     assert int(status["CapEff"], 16) == 0
-    digest = image.builder.inspect(image.id)["config"]
-    assert digest["User"] == "1000:1000"
+    assert image.builder.inspect(image.id)["config"]["User"] == "1000:1000"
 
 
 def test_it_may_write_nothing_of_what_it_runs(image: Image) -> None:
@@ -147,7 +146,7 @@ def test_its_size_is_what_is_installed(image: Image, capsys: pytest.CaptureFixtu
         with zipfile.ZipFile(wheel) as archive:
             needed += sum(part.file_size for part in archive.infolist())
     with capsys.disabled():
-        print(f"\nimage: {whole:,} bytes, {base:,} of them its base; the wheels and the package hold {needed:,}")
+        print(f"\nimage: {whole:,} bytes; its base: {base:,}; wheels and package hold {needed:,}")  # noqa: T201
     assert whole - base < 1.6 * needed  # the compiled modules, and what tar adds
 
 
@@ -175,6 +174,6 @@ def test_another_build_makes_the_same_image(image: Image) -> None:
     from images import tree
 
     again = image.builder.build(image.context, image.base, image.wheels)
-    one, two = (tree(image.builder.container(id)[1]) for id in (image.id, again))
+    one, two = (tree(image.builder.container(built)[1]) for built in (image.id, again))
     assert {path for path in one.keys() | two.keys() if one.get(path) != two.get(path)} == set()
     assert again == image.id
