@@ -45,6 +45,14 @@ def lacking() -> str | None:
     return None if tried.returncode == 0 else f"this machine allows no namespaces: {tried.stderr.strip()}"
 
 
+def _listens(pid: int, port: int) -> bool:
+    """Whether a process holds the socket that listens on a port of its own network (psutil knows this one's only)."""
+    here = Path("/proc") / str(pid)
+    rows = [line.split() for line in (here / "net" / "tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].partition(":")[2], 16) == port}
+    return any(str(entry.readlink()) in sockets for entry in (here / "fd").iterdir())
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -79,8 +87,7 @@ class Running:
         """The process that listens."""
         for _ in range(int(seconds * 10)):
             for process in self.servers():
-                listens = [c for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-                if any(connection.laddr.port == self.port for connection in listens):
+                if _listens(process.pid, self.port):
                     return process
             if self.process.poll() is not None:
                 break
@@ -157,7 +164,7 @@ class Builder:
         return {**found["OCIv1"], "manifest": json.loads(found["Manifest"])}
 
     def container(self, image: str) -> tuple[str, Path]:
-        """A container of an image, and the folder with its files."""
+        """A container of an image, and the folder with its files, which are copied: some seconds for each."""
         name = self("from", "--pull-never", image)
         return name, Path(self("mount", name))
 

@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.image
 
 
-@dataclass(frozen=True)
+@dataclass
 class Image:
     """An image of a package, and what it was made of."""
 
@@ -32,13 +33,18 @@ class Image:
     context: Path
     wheels: Path
 
-    @property
+    @cached_property
+    def container(self) -> tuple[str, Path]:
+        """One to look at and to run other commands in: its name and its files."""
+        return self.builder.container(self.id)
+
+    @cached_property
     def added(self) -> Mapping[str, tuple[str, ...]]:
         """What the image has and its base has not, or has otherwise."""
         from images import tree
 
         before = tree(self.builder.container(self.base)[1])
-        after = tree(self.builder.container(self.id)[1])
+        after = tree(self.container[1])
         assert set(before) <= set(after)
         return {path: what for path, what in after.items() if before.get(path) != what}
 
@@ -94,7 +100,7 @@ def test_it_is_a_process_of_the_image_that_answers_and_it_is_nobody(image: Image
 
 
 def test_it_may_write_nothing_of_what_it_runs(image: Image) -> None:
-    name, _ = image.builder.container(image.id)
+    name, _ = image.container
     for path in ("/srv/package/score.py", "/srv/package/new", "/opt/scoring/new", "/etc/new"):
         tried = image.builder.ended("run", "--isolation=chroot", name, "--", "sh", "-c", f": >>{path}")
         assert tried.returncode != 0, path
@@ -102,7 +108,7 @@ def test_it_may_write_nothing_of_what_it_runs(image: Image) -> None:
 
 
 def test_the_package_is_in_it_as_it_was_made(image: Image) -> None:
-    _, root = image.builder.container(image.id)
+    _, root = image.container
     inside = root / "srv" / "package"
     for path in inside.rglob("*"):
         if path.is_file():
@@ -120,7 +126,7 @@ def test_what_is_added_belongs_to_root_and_gives_no_rights(image: Image) -> None
 
 
 def test_no_pip_is_added(image: Image) -> None:
-    name, _ = image.builder.container(image.id)
+    name, _ = image.container
     asked = image.builder.ended("run", "--isolation=chroot", name, "--", "python", "-m", "pip", "--version")
     assert asked.returncode != 0
     assert "No module named pip" in asked.stderr
@@ -153,7 +159,7 @@ def test_its_size_is_what_is_installed(image: Image, capsys: pytest.CaptureFixtu
 def test_the_health_check_tells_a_server_from_none(image: Image, running: Running) -> None:
     found = re.search(r"^HEALTHCHECK .*CMD \\\n (\[.*\])$", (image.package / "Dockerfile").read_text(), re.MULTILINE)
     assert found is not None
-    name, _ = image.builder.container(image.id)
+    name, _ = image.container
     line = image.builder.line("run", "--isolation=chroot", name, "--", *json.loads(found[1]))
     beside = ["nsenter", f"--net=/proc/{running.server().pid}/ns/net", *line]
     alone = ["unshare", "--net", *line]
