@@ -6,7 +6,7 @@ PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run stop test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark test-both-ways test-kills docs schema lock format clean
+.PHONY: help run stop test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -52,6 +52,12 @@ test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
 
 test-kills: .venv/.dev  ## a release killed at 30 moments: one of the two versions serves, and the next command knows which
 	$(BIN)/python -m pytest -m kills tests/release/test_killed.py $(ARGS)
+
+setup-image: .tools/image/base.tar  ## add what images are built and run with: buildah, and a small Debian as their base
+
+test-image: .venv/.dev  ## build the image of a package, run it, and ask it
+	@$(MAKE) --no-print-directory setup-image || echo "The tests of images are skipped: no image can be built here." >&2
+	$(BIN)/python -m pytest -m image $(ARGS)
 
 bench: .venv/.dev  ## print how long things take, with their bounds, and keep it in docs/benchmarks.md
 	@$(COMPILED)
@@ -129,6 +135,10 @@ COMPILED := $(BIN)/python -m compileall -q src components/_shared
 	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(@D)
 	$(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes -r $<
 	@touch $@
+
+# Removed by `make clean`; Debian's packages change, so remove it to have them anew.
+.tools/image/base.tar: tests/support/image_base.sh
+	tests/support/image_base.sh $@
 
 .java:
 	@command -v apt-get >/dev/null && test "$$(id -u)" = 0 || { \

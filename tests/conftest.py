@@ -32,6 +32,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = lacking()
         if missing is not None:
             pytest.skip(f"{missing}; {SETUP}")
+    if item.get_closest_marker("image") is not None:
+        from images import lacking as lacking_for_images
+
+        missing = lacking_for_images()
+        if missing is not None:
+            pytest.skip(missing)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The Dockerfile of a package: an image without root, with nothing but the package and what serves it.
 
-Everything is installed and laid out in a first stage, so that the image has neither pip nor what pip needs, and its
-files belong to root and can be read by all, whatever the modes of the package's files are. No user is added: a number
-does, and /etc/shadow would have the day in it.
+Everything is installed and laid out in a first stage, so that neither pip nor what pip needs is added to the base, and
+its files belong to root and can be read by all, whatever the modes of the package's files are. No user is added: a
+number does, and /etc/shadow would have the day in it. Nor have the compiled modules: with SOURCE_DATE_EPOCH they hold
+their source's hash in place of its time (https://docs.python.org/3/library/py_compile.html). So the same package on the
+same base makes the same files, and with `buildah build --timestamp 0` the same image.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ ARG BASE=docker.io/library/python:{python}-slim-bookworm
 FROM ${{BASE}} AS build
 COPY requirements.txt /tmp/
 RUN python3 -m venv /opt/scoring \\
- && /opt/scoring/bin/python -m pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \\
-    --require-hashes --requirement /tmp/requirements.txt \\
+ && SOURCE_DATE_EPOCH=0 /opt/scoring/bin/python -m pip install --no-cache-dir --disable-pip-version-check \\
+    --only-binary :all: --require-hashes --requirement /tmp/requirements.txt \\
  && /opt/scoring/bin/python -m pip uninstall --yes --quiet setuptools pip
 COPY {files} /srv/package/
 COPY model /srv/package/model/
