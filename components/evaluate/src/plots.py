@@ -40,6 +40,12 @@ def plots(task: Task, truth: Values, candidate: Predictions, champion: Predictio
 
 
 def _of_numbers(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -> list[Plot]:
+    finite = np.all([np.isfinite(truth), *(np.isfinite(model.values) for _, model, _ in models)], axis=0)
+    if not finite.any():
+        return []
+    truth, left_out = truth[finite], int((~finite).sum())
+    models = [(name, model.take(np.flatnonzero(finite)), colour) for name, model, colour in models]
+    note = f" Not shown: {left_out} rows for which a prediction is infinite or not a number." if left_out else ""
     rows = np.linspace(0, len(truth) - 1, min(len(truth), _MOST_POINTS)).astype(int)
     found = []
     figure, axes = _figure()
@@ -49,8 +55,13 @@ def _of_numbers(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -
     axes.plot(ends, ends, color=_LINE, linewidth=1)
     axes.set(xlabel="actual", ylabel="predicted")
     axes.legend(frameon=False)
+    told = f"A point for each held-out row; on the line it would be right.{note}"
     found.append(
-        Plot("Predicted against actual", "A point for each held-out row; on the line it would be right.", _png(figure))
+        Plot(
+            "Predicted against actual",
+            told,
+            _png(figure),
+        )
     )
     figure, axes = _figure()
     bins = np.histogram_bin_edges(np.concatenate([model.values - truth for _, model, _ in models]), bins=30)
@@ -78,6 +89,8 @@ def _errors(truth: Values, models: Sequence[tuple[str, Predictions, str]], rows:
 
 
 def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -> list[Plot]:
+    if len({np.asarray(values).dtype.kind for values in (truth, *(model.values for _, model, _ in models))}) > 1:
+        truth, models = _as_texts(truth, models)
     labels = np.unique(np.concatenate([truth, *(model.values for _, model, _ in models)]))
     found = [_confusion(name, truth, model, labels) for name, model, _ in models if len(labels) <= _MOST_CLASSES]
     curves = [curve for _, model, _ in models if (curve := _curve(truth, model)) is not None]
@@ -91,6 +104,13 @@ def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -
         told = "The nearer to the upper left, the better; of several classes the mean of one against the rest."
         found.append(Plot("ROC curve", told, _png(figure)))
     return found
+
+
+def _as_texts(
+    truth: Values, models: Sequence[tuple[str, Predictions, str]]
+) -> tuple[Values, list[tuple[str, Predictions, str]]]:
+    """Labels of several kinds, of a champion that learned texts where there are numbers now, say, made comparable."""
+    return truth.astype(str), [(name, Predictions(model.values.astype(str)), colour) for name, model, colour in models]
 
 
 def _confusion(name: str, truth: Values, model: Predictions, labels: Values) -> Plot:
