@@ -40,7 +40,7 @@ class Image:
 
     @cached_property
     def added(self) -> Mapping[str, tuple[str, ...]]:
-        """What the image has and its base has not, or has otherwise; seen where nothing ran, which adds mount points."""
+        """What the image has and its base has not, or otherwise; seen where nothing ran (that adds mount points)."""
         from images import tree
 
         before = tree(self.builder.container(self.base)[1])
