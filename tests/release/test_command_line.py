@@ -87,7 +87,9 @@ def test_a_process_of_the_same_id_is_not_taken_for_the_server(tmp_path: Path, pe
     """The id of a server that is gone may be another process's by now: the start time tells."""
     folder = EndpointFolder(tmp_path / "endpoints" / "rent-prod")
     folder.prepare()
-    gone = Deployment("v1", "rent", "1", "sha256:0", None, "2026-11-23T00:00:00+00:00", 2, Process(1, 1.0), 1)
+    gone = Deployment(
+        "v1", "rent", "1", "sha256:0", None, "2026-11-23T00:00:00+00:00", 2, Process(1, "another boot 17"), 1
+    )
     folder.write(Endpoint("rent", "prod", 4711, gone))
     [told] = penstock("endpoints", "--format", "json", "--workspace", tmp_path).json
     assert told["status"] == "stopped"

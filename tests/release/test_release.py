@@ -145,6 +145,23 @@ def test_a_bad_package_never_serves(shop: Shop, name: str) -> None:
     assert shop.endpoint(STAGING)["history"][-1]["what"] == "failed"
 
 
+def test_a_package_that_fails_under_traffic_is_taken_back(shop: Shop, tmp_path: Path) -> None:
+    """What its contract does not ask, others do: their requests fail while it is watched, and no longer."""
+    known = "    return list(answer.tolist())"
+    rare = f"    if data[0][0] == 999999:\n        raise KeyError('rare')\n{known}"
+    package = shop.changed("rarely", score_py((known, rare)))
+    body = tmp_path / "body.json"
+    body.write_text('{"input_data": {"columns": ["area", "rooms", "floor"], "data": [[999999, 1, 1]]}}')
+    with shop.traffic(STAGING, 50, body):
+        ended = shop.release(package, "staging")
+    assert ended.code == FAILED
+    assert "under traffic it has answered" in ended.stderr
+    with shop.traffic(STAGING, 50, body) as after:
+        assert shop.endpoint(STAGING)["version"] == "2"
+    assert after.failed == []
+    assert shop.bench.champion_version() == "2"
+
+
 def test_a_package_that_is_bad_in_prod_only_never_serves(shop: Shop) -> None:
     in_prod = "return [0.0 if 'prod' in os.environ['PENSTOCK_ENDPOINT'] else one for one in answer.tolist()]"
     package = shop.changed("in-prod", score_py(("return list(answer.tolist())", in_prod)))
@@ -205,6 +222,9 @@ def test_a_stopped_endpoint_starts_at_the_same_address(shop: Shop) -> None:
     assert ended.code == DONE, ended.stderr
     assert (ended.json["url"], ended.json["version"]) == (before["url"], before["version"])
     assert shop.penstock("smoke", PROD).code == DONE
+    elsewhere = shop.penstock("endpoints", "start", PROD, "--port", "1")
+    assert elsewhere.code == FAILED
+    assert "stop it before it moves to 1: penstock endpoints stop rent-prod" in elsewhere.stderr
 
 
 def test_nothing_is_left_when_all_is_stopped(shop: Shop) -> None:

@@ -19,8 +19,8 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Ori
 mkdir -p "$(dirname "$base")"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder" "$base.new"' EXIT
-debootstrap --variant=minbase --include=python3,python3-venv bookworm "$folder/root" \
+debootstrap --variant=minbase --include=python3,python3-venv bookworm "$folder/files" \
   "${mirror:-http://deb.debian.org/debian}" >"$base.log" 2>&1 || { tail -n 5 "$base.log" >&2; exit 1; }
-rm -rf "$folder"/root/var/cache/apt/archives/*.deb "$folder"/root/var/lib/apt/lists/*
-tar -C "$folder/root" --one-file-system -cf "$base.new" .
+rm -rf "$folder"/files/var/cache/apt/archives/*.deb "$folder"/files/var/lib/apt/lists/*
+tar -C "$folder/files" --one-file-system -cf "$base.new" .
 mv "$base.new" "$base"

@@ -110,10 +110,10 @@ class Shop:
         return {version: tags.get("role") for version, tags in self.bench.versions().items()}
 
     @contextmanager
-    def traffic(self, name: str, per_second: int = 200) -> Iterator[Traffic]:
-        """Requests to an endpoint from another process while this lasts."""
+    def traffic(self, name: str, per_second: int = 200, body: Path | None = None) -> Iterator[Traffic]:
+        """Requests to an endpoint from another process while this lasts: the sample, or another `body`."""
         seen = Traffic()
-        url, sample = self.endpoint(name)["url"], self.packages["1"] / "sample_request.json"
+        url, sample = self.endpoint(name)["url"], body or self.packages["1"] / "sample_request.json"
         line = [sys.executable, LOAD, url, self.key(name), sample, str(per_second)]
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
             assert load.stdin is not None

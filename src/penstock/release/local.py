@@ -35,6 +35,9 @@ DRAIN_S = 60.0
 _POLL_S = 0.05
 _TAIL_LINES = 12
 _EXCEPTIONS = 3
+# A line of the server's access log, and how many requests may fail while a release is watched.
+_ANSWERED = re.compile(rb'gunicorn\.access - .*" (\d{3}) ')
+_SERVER_ERROR, _MOST_FAILED = 500, 0.01
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning): \S")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
@@ -69,6 +72,7 @@ class LocalTarget:
         self._former: Deployment | None = None
         self._trial: _Server | None = None
         self._server: _Server | None = None
+        self._logged = 0
 
     @property
     def current(self) -> Deployment | None:
@@ -94,18 +98,25 @@ class LocalTarget:
         """Start the server that stays, on the endpoint's socket and one of its own, and end the first one."""
         version = self._chosen()
         with closing(sockets.shared(self.folder, self.record.port)) as shared, closing(sockets.private()) as private:
-            if self.record.port is None:
+            if self.record.port != sockets.port_of(shared):
                 self.record = replace(self.record, port=sockets.port_of(shared))
                 self.folder.write(self.record)
             self._server = self._serve(version, [private, shared], workers=version.workers)
         self._wait(version, self._server)
         self._end_trial()
+        self._logged = self.folder.log(version.id).stat().st_size
         return self._caller(self._server)
 
     def troubles(self) -> list[str]:
-        version, server = self._chosen(), self._server
+        log, server = self.folder.log(self._chosen().id), self._server
         if server is None or not processes.is_alive(server.process):
-            return [f"its server has ended{_said(self.folder.log(version.id))}"]
+            return [f"its server has ended{_said(log)}"]
+        with log.open("rb") as lines:
+            lines.seek(self._logged)
+            statuses = [int(found[1]) for line in lines if (found := _ANSWERED.search(line))]
+        failed = sum(status >= _SERVER_ERROR for status in statuses)
+        if failed > _MOST_FAILED * len(statuses):
+            return [f"it has answered {failed} of {len(statuses)} requests with a 5xx{_said(log)}"]
         return []
 
     def promote(self) -> Deployment:

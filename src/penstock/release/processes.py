@@ -19,7 +19,7 @@ from penstock.store.endpoints import Process
 ENDPOINT_VARIABLE = "PENSTOCK_ENDPOINT"
 ROLE_VARIABLE = "PENSTOCK_ROLE"
 Role = Literal["server", "holder"]
-_CLOCK_TICK_S = 0.02  # the system rounds start times
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POLL_S = 0.05
 _OURS: dict[int, subprocess.Popen[bytes]] = {}  # children, whose ends are ours to take notice of
 
@@ -65,15 +65,19 @@ def start(launch: Launch) -> Process | None:
 
 
 def known(pid: int) -> Process | None:
-    """A process with its start time, so that it can be told from a later one of the same id; None if it is gone."""
-    found = _found(pid)
-    return Process(pid, found.create_time()) if found is not None else None
+    """A process with its start, so that it can be told from a later one of the same id; None if it is gone."""
+    import psutil
+
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return Process(pid, _start_of(process))
+    return None
 
 
 def is_alive(process: Process) -> bool:
     """Whether this very process still runs."""
-    now = known(process.pid)
-    return now is not None and abs(now.started - process.started) < _CLOCK_TICK_S
+    return known(process.pid) == process
 
 
 def belonging_to(endpoint: Path, role: Role | None = None) -> list[Process]:
@@ -128,11 +132,13 @@ def _session(leader: int) -> list[Process]:
     return found
 
 
-def _found(pid: int) -> Any:
-    import psutil
+def _start_of(process: Any) -> str:
+    """On Linux the boot and the clock ticks since then (proc(5), starttime), which do not change when the clock is set.
 
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
-            return process
-    return None
+    Elsewhere the start time in seconds.
+    """
+    try:
+        ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        return f"{_BOOT_ID.read_text(encoding='ascii').strip()} {ticks}"
+    except OSError:
+        return f"{process.create_time():.2f}"

@@ -62,7 +62,7 @@ class Endpoints:
         """
         name = endpoint_of(package)
         with self._changing(f"{name}-{stage}") as folder:
-            record = folder.read() or Endpoint(name, stage, port=options.port)
+            record = _moved(folder.read() or Endpoint(name, stage), options.port)
             version = _deployment(package, options.workers)
             try:
                 _verified(package, anchor)
@@ -86,7 +86,7 @@ class Endpoints:
 
         Raises RunError if there was nothing before, or it does not start any more: then all stays as it is.
         """
-        with self._changing(name) as folder:
+        with self._changing(self._named(name)) as folder:
             record = self._existing(folder)
             bad, good = record.current, record.previous
             if bad is None or good is None:
@@ -102,8 +102,8 @@ class Endpoints:
 
     def start(self, name: str, options: Options) -> Endpoint:
         """Serve again what an endpoint served when it was stopped, or its server was lost."""
-        with self._changing(name) as folder:
-            record = self._existing(folder)
+        with self._changing(self._named(name)) as folder:
+            record = _moved(self._existing(folder), options.port)
             current = record.current
             if current is None:
                 raise RunError(f"{name} has never served anything; release a package to it")
@@ -115,7 +115,7 @@ class Endpoints:
 
     def stop(self, name: str) -> Endpoint:
         """End whatever serves an endpoint, when it has answered what it has taken. Its record, port and keys stay."""
-        with self._changing(name) as folder:
+        with self._changing(self._named(name)) as folder:
             record = self._existing(folder)
             for process in processes.belonging_to(folder.path):
                 processes.end(process, DRAIN_S)
@@ -215,6 +215,11 @@ class Endpoints:
         forget_others(folder, record)
         return record
 
+    def _named(self, name: str) -> str:
+        """The name, if there is such an endpoint: nothing is made for one that there is not."""
+        self._existing(endpoint_folder(self._workspace, name))
+        return name
+
     def _existing(self, folder: EndpointFolder) -> Endpoint:
         record = folder.read()
         if record is None:
@@ -276,6 +281,18 @@ def _verified(package: Package, anchor: Anchor | None) -> None:
     problems = verify(package, anchor).problems
     if problems:
         raise ReleaseError("the package is not what was made:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _moved(record: Endpoint, port: int | None) -> Endpoint:
+    """The record with another port, if one is asked for. Raises RunError if the endpoint is served at its own."""
+    if port is None or port == record.port:
+        return record
+    if is_served(record):
+        raise RunError(
+            f"{record.name}-{record.stage} is served at port {record.port}; stop it before it moves to {port}: "
+            f"penstock endpoints stop {record.name}-{record.stage}"
+        )
+    return replace(record, port=port)
 
 
 def _released(record: Endpoint, version: Deployment) -> Endpoint:

@@ -63,7 +63,8 @@ def _hold(folder: EndpointFolder, port: int | None) -> socket.socket:
     except OSError as error:
         raise RunError(
             f"port {port} of {LOOPBACK}, where {folder.name} is, cannot be had: {error.strerror}. Who listens there "
-            "must go, or take another one with --port"
+            f"must go (if it is the endpoint's own server: penstock endpoints stop {folder.name}), or take another one "
+            "with --port"
         ) from None
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as control:
         with suppress(FileNotFoundError):

@@ -41,12 +41,12 @@ class BusyError(RunError):
 class Process(Struct, frozen=True):
     """A process that outlives the one that started it.
 
-    `started` is its start time as the system has it, seconds since 1970: a process of the same id and another start
-    time is another one.
+    `started` is its start as the system has it (see `penstock.release.processes`): a process of the same id and
+    another start is another one.
     """
 
     pid: int
-    started: float
+    started: str
 
 
 class Deployment(Struct, frozen=True):

@@ -40,11 +40,11 @@ class Image:
 
     @cached_property
     def added(self) -> Mapping[str, tuple[str, ...]]:
-        """What the image has and its base has not, or has otherwise."""
+        """What the image has and its base has not, or otherwise; seen where nothing ran (that adds mount points)."""
         from images import tree
 
         before = tree(self.builder.container(self.base)[1])
-        after = tree(self.container[1])
+        after = tree(self.builder.container(self.id)[1])
         assert set(before) <= set(after)
         return {path: what for path, what in after.items() if before.get(path) != what}
 

@@ -37,6 +37,8 @@ FILES = {
     "deployment.yml",
     "contract.json",
     "sbom.json",
+    "swagger2.json",
+    "swagger3.json",
 }
 
 
@@ -155,7 +157,8 @@ def test_the_image_runs_without_root_and_holds_what_scoring_needs(made: Made) ->
     assert last < lines.index("USER 1000:1000") < next(i for i, line in enumerate(lines) if line.startswith("CMD"))
     assert "EXPOSE 5001" in lines
     copied = {name for line in lines[:last] if line.startswith("COPY") for name in line.split()[1:-1]}
-    assert copied == {"requirements.txt", "manifest.json", "score.py", "model"}
+    pages = {"swagger2.json", "swagger3.json"}
+    assert copied == {"requirements.txt", "manifest.json", "contract.json", "score.py", "model", *pages}
 
 
 def test_azure_takes_the_deployment(made: Made) -> None:
