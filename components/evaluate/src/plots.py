@@ -89,10 +89,14 @@ def _errors(truth: Values, models: Sequence[tuple[str, Predictions, str]], rows:
 
 
 def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -> list[Plot]:
-    if len({np.asarray(values).dtype.kind for values in (truth, *(model.values for _, model, _ in models))}) > 1:
-        truth, models = _as_texts(truth, models)
-    labels = np.unique(np.concatenate([truth, *(model.values for _, model, _ in models)]))
-    found = [_confusion(name, truth, model, labels) for name, model, _ in models if len(labels) <= _MOST_CLASSES]
+    kinds = {_kind(values) for values in (truth, *(model.values for _, model, _ in models))}
+    shown = [values if len(kinds) == 1 else values.astype(str) for values in (truth, *(m.values for _, m, _ in models))]
+    labels = np.unique(np.concatenate(shown))
+    found = [
+        _confusion(name, shown[0], predicted, labels)
+        for (name, _, _), predicted in zip(models, shown[1:], strict=True)
+        if len(labels) <= _MOST_CLASSES
+    ]
     curves = [curve for _, model, _ in models if (curve := _curve(truth, model)) is not None]
     if len(curves) == len(models):
         figure, axes = _figure()
@@ -106,15 +110,13 @@ def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -
     return found
 
 
-def _as_texts(
-    truth: Values, models: Sequence[tuple[str, Predictions, str]]
-) -> tuple[Values, list[tuple[str, Predictions, str]]]:
-    """Labels of several kinds, of a champion that learned texts where there are numbers now, say, made comparable."""
-    return truth.astype(str), [(name, Predictions(model.values.astype(str)), colour) for name, model, colour in models]
+def _kind(labels: Values) -> str:
+    """What labels are; those of a champion that learned texts where there are numbers now are compared as texts."""
+    return labels.dtype.kind.replace("U", "O")
 
 
-def _confusion(name: str, truth: Values, model: Predictions, labels: Values) -> Plot:
-    counts = scores.confusion_matrix(truth, model.values, labels=labels)
+def _confusion(name: str, truth: Values, predicted: Values, labels: Values) -> Plot:
+    counts = scores.confusion_matrix(truth, predicted, labels=labels)
     figure, axes = _figure()
     axes.imshow(counts, cmap="Blues")
     names = [str(label)[:16] for label in labels]
