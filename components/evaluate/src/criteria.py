@@ -117,7 +117,8 @@ def _problems_of_settings(metric: Metric, asked: Any) -> list[str]:
         problems.append(f"{metric.name} is better when {better}, so its goal cannot be to {goal} it")
     for setting in _SETTINGS[1:]:
         value = asked.get(setting)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value)):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and is_finite(value)):
             problems.append(f"the {setting} of {metric.name} must be a number, it is {value!r}")
         elif setting in _NOT_NEGATIVE and value is not None and value < 0:
             problems.append(
@@ -127,7 +128,8 @@ def _problems_of_settings(metric: Metric, asked: Any) -> list[str]:
     return problems
 
 
-def _finite(value: float) -> bool:
+def is_finite(value: float) -> bool:
+    """Whether a number of a JSON text fits into a double."""
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond the doubles

@@ -24,6 +24,7 @@ from scoring import (
     check_purpose,
     held_out,
     is_unfinished,
+    new_columns,
     score,
     score_champion,
 )
@@ -96,7 +97,7 @@ def _against(
     """How the champion stands to the candidate; None without a champion."""
     if rival is None:
         return None
-    new = [column for column in candidate.columns if column not in rival.columns] if rival.columns else []
+    new = new_columns(candidate.columns, rival.columns) if rival.columns else []
     if isinstance(rival.scored, str):
         return Against(rival.champion, rival.scored, new_columns=new)
     slices: list[SliceScore] = []

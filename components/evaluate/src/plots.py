@@ -40,6 +40,12 @@ def plots(task: Task, truth: Values, candidate: Predictions, champion: Predictio
 
 
 def _of_numbers(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -> list[Plot]:
+    finite = np.all([np.isfinite(truth), *(np.isfinite(model.values) for _, model, _ in models)], axis=0)
+    if not finite.any():
+        return []
+    truth, left_out = truth[finite], int((~finite).sum())
+    models = [(name, model.take(np.flatnonzero(finite)), colour) for name, model, colour in models]
+    note = f" Not shown: {left_out} rows for which a prediction is infinite or not a number." if left_out else ""
     rows = np.linspace(0, len(truth) - 1, min(len(truth), _MOST_POINTS)).astype(int)
     found = []
     figure, axes = _figure()
@@ -49,8 +55,13 @@ def _of_numbers(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -
     axes.plot(ends, ends, color=_LINE, linewidth=1)
     axes.set(xlabel="actual", ylabel="predicted")
     axes.legend(frameon=False)
+    told = f"A point for each held-out row; on the line it would be right.{note}"
     found.append(
-        Plot("Predicted against actual", "A point for each held-out row; on the line it would be right.", _png(figure))
+        Plot(
+            "Predicted against actual",
+            told,
+            _png(figure),
+        )
     )
     figure, axes = _figure()
     bins = np.histogram_bin_edges(np.concatenate([model.values - truth for _, model, _ in models]), bins=30)
@@ -78,8 +89,14 @@ def _errors(truth: Values, models: Sequence[tuple[str, Predictions, str]], rows:
 
 
 def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -> list[Plot]:
-    labels = np.unique(np.concatenate([truth, *(model.values for _, model, _ in models)]))
-    found = [_confusion(name, truth, model, labels) for name, model, _ in models if len(labels) <= _MOST_CLASSES]
+    kinds = {_kind(values) for values in (truth, *(model.values for _, model, _ in models))}
+    shown = [values if len(kinds) == 1 else values.astype(str) for values in (truth, *(m.values for _, m, _ in models))]
+    labels = np.unique(np.concatenate(shown))
+    found = [
+        _confusion(name, shown[0], predicted, labels)
+        for (name, _, _), predicted in zip(models, shown[1:], strict=True)
+        if len(labels) <= _MOST_CLASSES
+    ]
     curves = [curve for _, model, _ in models if (curve := _curve(truth, model)) is not None]
     if len(curves) == len(models):
         figure, axes = _figure()
@@ -93,8 +110,13 @@ def _of_classes(truth: Values, models: Sequence[tuple[str, Predictions, str]]) -
     return found
 
 
-def _confusion(name: str, truth: Values, model: Predictions, labels: Values) -> Plot:
-    counts = scores.confusion_matrix(truth, model.values, labels=labels)
+def _kind(labels: Values) -> str:
+    """What labels are; those of a champion that learned texts where there are numbers now are compared as texts."""
+    return labels.dtype.kind.replace("U", "O")
+
+
+def _confusion(name: str, truth: Values, predicted: Values, labels: Values) -> Plot:
+    counts = scores.confusion_matrix(truth, predicted, labels=labels)
     figure, axes = _figure()
     axes.imshow(counts, cmap="Blues")
     names = [str(label)[:16] for label in labels]

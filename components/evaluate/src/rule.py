@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from criteria import Criterion, read_criteria
+from criteria import Criterion, is_finite, read_criteria
 from interval import CONFIDENCE
 from penstock_steps.arguments import did_you_mean, json_object
 from penstock_steps.errors import StepError
@@ -160,7 +160,7 @@ def _slices(text: str) -> list[SliceRule]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value) and value >= 0
 
 
 def amount(criterion: Criterion) -> str:

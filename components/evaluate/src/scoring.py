@@ -15,13 +15,15 @@ from penstock_steps import lineage, metrics, registry
 from penstock_steps.arguments import unknown_columns
 from penstock_steps.errors import StepError
 from penstock_steps.lineage import StepRecord
-from penstock_steps.model_input import as_model_input
+from penstock_steps.model_input import ModelColumn, as_model_input
 from penstock_steps.models import input_columns, load_estimator, training_rows
 from penstock_steps.registry import Champion
 from penstock_steps.rows import row_hashes
 from penstock_steps.tables import read_table
 from penstock_steps.target import target_values
 from verdict import Scores
+
+_NUMBERS = {"long", "double"}
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,12 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model on the held-out rows: its predictions, its scores, and how many of the rows it was trained on.
-
-    `columns` are those that it takes, `name (type)`.
-    """
+    """A model on the held-out rows: its predictions, its scores, how many it was trained on, the columns it takes."""
 
     predictions: metrics.Predictions
     scores: Scores
     rows_trained_on: int | None
-    columns: Sequence[str]
+    columns: Sequence[ModelColumn]
 
 
 class UnscorableError(Exception):
@@ -80,12 +79,22 @@ def score(model: Path, rows: HeldOut, criteria: Sequence[Criterion]) -> Scored:
             problems[name] = str(error)
     trained_on = training_rows(model)
     seen = None if trained_on is None else int(np.isin(row_hashes(rows.table), trained_on).sum())
-    return Scored(predictions, Scores(values, problems), seen, columns_of(model))
+    return Scored(predictions, Scores(values, problems), seen, input_columns(model))
 
 
-def columns_of(model: Path) -> list[str]:
-    """The columns that a model takes, `name (type)`. Raises StepError if its signature cannot be read."""
-    return [f"{column.name} ({column.type})" for column in input_columns(model)]
+def new_columns(candidate: Sequence[ModelColumn], champion: Sequence[ModelColumn]) -> list[str]:
+    """What the candidate takes and requests for the champion lack, `name (type)`, or have of another type.
+
+    Whole and other numbers are alike to whoever sends them: a column changes between them when a value is missing.
+    """
+    types, found = {column.name: column.type for column in champion}, []
+    for column in candidate:
+        former = types.get(column.name)
+        if former is None:
+            found.append(f"{column.name} ({column.type})")
+        elif former != column.type and not {former, column.type} <= _NUMBERS:
+            found.append(f"{column.name} ({column.type}, it was {former})")
+    return found
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Rival:
 
     champion: Champion
     scored: Scored | str
-    columns: Sequence[str] = ()
+    columns: Sequence[ModelColumn] = ()
 
 
 def score_champion(name: str, rows: HeldOut, criteria: Sequence[Criterion]) -> Rival | None:
@@ -106,11 +115,11 @@ def score_champion(name: str, rows: HeldOut, criteria: Sequence[Criterion]) -> R
     champion = registry.find_champion(client, name)
     if champion is None:
         return None
-    columns: Sequence[str] = ()
+    columns: Sequence[ModelColumn] = ()
     with tempfile.TemporaryDirectory() as scratch:
         try:
             folder = registry.download(client, champion, Path(scratch))
-            columns = columns_of(folder)
+            columns = input_columns(folder)
             check_purpose(lineage.read(folder).steps, rows, "it")
             return Rival(champion, score(folder, rows, criteria), columns)
         except (StepError, UnscorableError) as error:

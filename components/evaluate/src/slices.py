@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from penstock_steps.arguments import unknown_columns
 from penstock_steps.errors import StepError
@@ -17,6 +19,7 @@ from rule import SliceRule, number
 
 _MOST_VALUES = 12  # of a column of numbers that is not cut into quarters
 _QUARTERS = 4
+_MOST_SLICES = 200
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,15 @@ class SliceScore:
 
 
 def check_columns(rules: Sequence[SliceRule], table: pd.DataFrame) -> None:
-    """Raises StepError if the held-out rows lack a column."""
+    """Raises StepError if the held-out rows lack a column, or one has too many values to slice by."""
     problems = unknown_columns([rule.column for rule in rules], [str(name) for name in table.columns], "--slices")
+    for column in (rule.column for rule in rules if rule.column in table.columns):
+        found = len(_cut(table[column].dropna())[1])
+        if found > _MOST_SLICES:
+            problems.append(
+                f"--slices names the column {column!r}, which makes {found} slices; take one of at most "
+                f"{_MOST_SLICES} different values, or of numbers, which are cut into quarters"
+            )
     if problems:
         raise StepError("; ".join(problems))
 
@@ -88,18 +98,35 @@ def slice_scores(
     ]
 
 
-def _slices(column: pd.Series[Any]) -> Iterator[tuple[str, np.ndarray[Any, np.dtype[np.intp]]]]:
-    missing = column.isna()
-    if missing.any():
-        yield "missing", np.flatnonzero(missing)
-    known = column[~missing]
+def _slices(column: pd.Series[Any]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        yield "missing", missing
+    places, (slice_of, labels) = np.flatnonzero(column.notna()), _cut(column.dropna())
+    order = np.argsort(slice_of, kind="stable")
+    ends = np.cumsum(np.bincount(slice_of, minlength=len(labels)))
+    for label, start, end in zip(labels, [0, *ends], ends, strict=False):
+        if end > start:
+            yield label, places[order[start:end]]
+
+
+def _cut(known: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
+    """In which slice each row is, and the slices' labels, the lowest first."""
     is_number = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
-    labels = known.map(str)
-    if is_number and known.nunique() > _MOST_VALUES:
-        quarters = pd.qcut(known, _QUARTERS, duplicates="drop")
-        labels = quarters.map(lambda part: f"from {number(part.left)} to {number(part.right)}").astype(str)
-    for label in dict.fromkeys(labels.sort_values() if not is_number else labels[known.sort_values().index]):
-        yield label, np.flatnonzero((labels == label).reindex(column.index, fill_value=False))
+    labels = list(dict.fromkeys(known.sort_values().map(str) if is_number else sorted(known.map(str))))
+    if is_number and len(labels) > _MOST_VALUES:
+        return _quarters(known.to_numpy(dtype=np.float64))
+    places = {label: place for place, label in enumerate(labels)}
+    return np.array([places[str(value)] for value in known], dtype=np.intp), labels
+
+
+def _quarters(values: NDArray[np.float64]) -> tuple[NDArray[np.intp], list[str]]:
+    """As `_cut`, between the quartiles of the values that are finite; infinite ones are slices of their own."""
+    edges = np.unique(np.quantile(values[np.isfinite(values)], np.linspace(0, 1, _QUARTERS + 1)))
+    names = [f"from {number(low)} to {number(high)}" for low, high in itertools.pairwise(edges)]
+    quarters = np.clip(np.searchsorted(edges, values), 1, len(names))
+    slice_of = np.where(np.isfinite(values), quarters, np.where(values < 0, 0, len(names) + 1))
+    return slice_of, ["-inf", *names, "inf"]
 
 
 def _score(

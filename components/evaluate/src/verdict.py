@@ -36,7 +36,7 @@ class Against:
         scores: its own, or why it could not be scored.
         interval: of the primary metric's difference, candidate minus champion; None if there is none.
         trained_on: how many of the rows it was trained on; None if unknown.
-        new_columns: what the candidate asks for and the champion did not: `name (type)`.
+        new_columns: what the candidate asks for and the champion did not, or of another type: `name (type)`.
         slices: how both do on slices of the rows.
     """
 
@@ -110,8 +110,8 @@ def _compare(rule: Rule, candidate: Scores, rows: int, against: Against, found: 
     if against.new_columns and rule.schema_change == "reject":
         found.add(
             f"the candidate asks for columns that champion version {champion.version} did not: "
-            f"{', '.join(against.new_columns)}. Requests without them would fail; if all who send requests know, set "
-            "schema_change to accept",
+            f"{', '.join(against.new_columns)}. Requests made for that champion would fail; if all who send requests "
+            "know, set schema_change to accept",
             good=False,
         )
     _trained_on(rule, rows, against, found)

@@ -25,8 +25,8 @@ TRAIN_ROWS, TEST_ROWS, COLUMNS, NOISE = 60, 150, 4, 1.0
 TRUE = np.array([1.0, -0.5, 0.25, 2.0])
 
 
-def accepts(rule: Rule, truth: Values, candidate: Values, champion: Values) -> bool:
-    metric, models = rule.primary.metric, (Predictions(candidate), Predictions(champion))
+def accepts(rule: Rule, truth: Values, *models: Predictions) -> bool:
+    metric = rule.primary.metric
     mine, theirs = (Scores({metric.name: metric.score(truth, model)}) for model in models)
     ends = difference_interval(metric, truth, *models, rule.confidence or 0.0, decides=True)
     return judge(rule, mine, len(truth), Against(Champion("m", "1"), theirs, interval=ends))[0] == "accept"
@@ -46,7 +46,7 @@ def share_accepted(rule: Rule, *, flaw: float = 0.0, seed: int = 0, retrainings:
         candidate = np.linalg.lstsq(inputs, target, rcond=None)[0]
         champion = 2 * TRUE - candidate + np.array([flaw, 0, 0, 0])
         inputs, target = sample(TEST_ROWS)
-        accepted += accepts(rule, target, inputs @ candidate, inputs @ champion)
+        accepted += accepts(rule, target, Predictions(inputs @ candidate), Predictions(inputs @ champion))
     return accepted / retrainings
 
 
@@ -61,6 +61,29 @@ def test_an_equally_good_model_is_accepted_as_seldom_as_is_promised(
     found = share_accepted(rule)
     record_property("false accepts", found)
     assert low <= found <= high, f"promised {rule.chance:.3f}, found {found:.3f} of {RETRAININGS}"
+
+
+def chances_of_classes(inputs: NDArray[np.float64], weights: NDArray[np.float64], prior: float) -> Predictions:
+    chances = 1 / (1 + np.exp(-inputs @ weights - np.log(prior / (1 - prior))))
+    return Predictions((chances > 0.5).astype(int), np.array([0, 1]), np.c_[1 - chances, chances])
+
+
+@pytest.mark.parametrize(("metric", "confidence", "prior"), [("roc_auc", 0.9, 0.15), ("log_loss", 0.8, 0.5)])
+def test_an_equally_good_classifier_too(metric: str, confidence: float, prior: float) -> None:
+    """Two inputs of equal weight; the champion's errors are the candidate's with the inputs exchanged."""
+    criterion = Criterion(METRICS[metric], None, 0.0)
+    rule = Rule([criterion], criterion, confidence)
+    rng, accepted = np.random.default_rng(7), 0
+    for _ in range(RETRAININGS):
+        inputs, error = rng.normal(size=(TEST_ROWS, 2)), rng.normal(scale=0.5, size=2)
+        weights = np.array([1.25, 1.25])
+        of_truth = chances_of_classes(inputs, weights, prior).probabilities
+        assert of_truth is not None
+        truth = (rng.random(TEST_ROWS) < of_truth[:, 1]).astype(int)
+        models = (chances_of_classes(inputs, weights + off, prior) for off in (error, error[::-1]))
+        accepted += accepts(rule, truth, *models)
+    low, high = binom.interval(0.99, RETRAININGS, rule.chance)
+    assert low <= accepted <= high, f"promised {rule.chance}, found {accepted} of {RETRAININGS}"
 
 
 def test_a_better_model_is_accepted_more_often_the_better_it_is(capsys: pytest.CaptureFixture[str]) -> None:

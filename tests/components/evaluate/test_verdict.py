@@ -201,11 +201,12 @@ TABLE = {
     "columns that requests lack": Case(
         rule(rmse(better=0)),
         scores(rmse=54),
-        against(scores(rmse=55), new_columns=["lift (boolean)", "floor (double)"]),
+        against(scores(rmse=55), new_columns=["lift (boolean)", "floor (long, it was string)"]),
         "reject",
         [
-            "the candidate asks for columns that champion version 3 did not: lift (boolean), floor (double). Requests "
-            "without them would fail; if all who send requests know, set schema_change to accept"
+            "the candidate asks for columns that champion version 3 did not: lift (boolean), floor (long, it was "
+            "string). Requests made for that champion would fail; if all who send requests know, set schema_change to "
+            "accept"
         ],
     ),
     "new columns, as agreed": Case(
