@@ -23,7 +23,7 @@ stop: .venv/.run  ## end what `make run` serves
 test: lint types unit  ## all that a change must pass: lint, types, tests
 
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
 	@for round in $$(seq $(or $(ROUNDS),5)); do \

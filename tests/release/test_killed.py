@@ -7,7 +7,6 @@ import time
 import pytest
 from served import Shop, rounded
 
-pytestmark = pytest.mark.xdist_group("killed")
 STAGING = "rent-staging"
 FEW, MANY = 4, 30
 

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from served import Shop, Traffic, rounded
 
-pytestmark = pytest.mark.xdist_group("release")
-
 STAGING, PROD = "rent-staging", "rent-prod"
 DONE, FAILED, WRONG = 0, 1, 2
 

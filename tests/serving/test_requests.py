@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 if TYPE_CHECKING:
     from conftest import Served  # type: ignore[attr-defined]
 
-pytestmark = pytest.mark.xdist_group("serving")
 NAMES = ("numbers", "texts")
 EACH = 60  # examples of requests that are as the page says, and as many that are not
 

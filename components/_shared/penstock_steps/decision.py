@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,8 +42,8 @@ class Decision:
     candidate: Mapping[str, str]
     data: Mapping[str, Any]
     suite: Mapping[str, str] | None
-    rule: Sequence[str] = ()
-    slices: Sequence[Mapping[str, Any]] = ()
+    rule: list[str] = field(default_factory=list)
+    slices: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def accepted(self) -> bool:
