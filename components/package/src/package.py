@@ -14,7 +14,7 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.2.1")
+COMPONENT = Component("package", "1.2.2")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Answers scoring requests for Azure's inference server: init() loads the model, run(raw) predicts.
+"""Answers scoring requests for Azure's inference server: init() loads the model, run(request) predicts.
 
 A request, as MLflow and Azure have it (the numbers may be null, `index` may be left out, further columns are ignored):
 
@@ -15,6 +15,7 @@ This file stands alone: nothing else of the library that made it is in the packa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import importlib.util
@@ -33,6 +34,7 @@ import numpy as np
 
 PACKAGE = Path(__file__).resolve().parent
 MAX_BYTES = 16 * 1024 * 1024
+MAX_DROPPED = 64 * 1024 * 1024  # read of a refused body, so that the client sees why; then the connection is closed
 MODEL: Any = None
 COLUMNS: list[dict[str, str]] = []
 KEYS: list[bytes] = []
@@ -78,11 +80,16 @@ def init() -> None:
         warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
 
 
-def run(raw: str | bytes, request_headers: Mapping[str, str] | None = None) -> Any:
-    """Predict the rows of a request; see the module's docstring. The server hands in the request's headers."""
+def run(request: Any) -> Any:
+    """Predict the rows of a request; see the module's docstring.
+
+    Args:
+        request: the server's, a flask.Request; or where there is no server a body alone, text or bytes.
+    """
+    if getattr(request, "method", "") == "OPTIONS":  # of browsers, which bring no key; the server adds the headers
+        return _response("", 200, {})
     try:
-        _authorize(request_headers or {})
-        columns, data = _table(raw)
+        columns, data = _table(_body(request))
         return _predict(columns, data) if data else []
     except RequestError as error:
         return _refusal({"status": error.status, "field": error.field, "error": str(error)})
@@ -120,11 +127,39 @@ def _keys() -> list[bytes]:
     return keys
 
 
-def _authorize(headers: Mapping[str, str]) -> None:
+def _body(request: Any) -> str | bytes:
+    if isinstance(request, str | bytes):
+        _authorize("")
+        return request
+    try:
+        if request.method != "POST":
+            raise RequestError("", "send the rows by POST", 405)
+        _authorize(request.headers.get("Authorization", ""))
+        return _received(request.stream, MAX_BYTES)
+    finally:  # a client that is still sending when the connection is closed does not see the answer
+        with contextlib.suppress(Exception):
+            _received(request.stream, MAX_DROPPED, keep=False)
+
+
+def _received(stream: Any, at_most: int, *, keep: bool = True) -> bytes:
+    """What a stream holds, in parts, until more than `at_most` bytes have come; nothing of it unless `keep`."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size <= at_most and (part := stream.read(_PART)):
+            size += len(part)
+            if keep:
+                parts.append(part)
+    except Exception as error:  # the server's own, of many kinds
+        told = f"the body cannot be read: it ends early or its parts are not as HTTP has them ({type(error).__name__})"
+        raise RequestError("", told) from None
+    return b"".join(parts)
+
+
+def _authorize(authorization: str) -> None:
     if not KEYS:
         return
-    given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    kind, _, key = given.partition(" ")
+    kind, _, key = authorization.partition(" ")
     if kind.lower() != "bearer" or not key:
         raise RequestError("", "a key is needed: Authorization: Bearer <key>", 401)
     matches = [hmac.compare_digest(key.strip().encode(errors="replace"), known) for known in KEYS]  # all: constant time
@@ -183,7 +218,7 @@ def _unpredictable(error: ValueError, wanted: Sequence[int], data: list[list[Any
             if row[position] is None:
                 field = f"input_data.data[{number}][{position}]"
                 return RequestError(field, f"the model takes no null in the column {column['name']!r}")
-    said = str(error).strip().partition("\n")[0]
+    said = _cut(str(error).strip().partition("\n")[0])
     return RequestError("input_data.data", f"the model cannot predict these rows: {said}")
 
 
@@ -211,9 +246,12 @@ def _table(raw: str | bytes) -> tuple[list[str], list[list[Any]]]:
     if len(raw) > MAX_BYTES:
         raise RequestError("", f"the body has more than {MAX_BYTES} bytes; send the rows in several requests", 413)
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        text = raw if isinstance(raw, str) else raw.decode("utf-8")
+        body = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise RequestError("", "the body is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise RequestError("", f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
     except ValueError as error:
         raise RequestError("", f"the body is not JSON: {error}") from None
     table = body.get("input_data") if isinstance(body, dict) else None
@@ -255,7 +293,10 @@ def _check_values(wanted: Sequence[int], data: list[list[Any]]) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    text = json.dumps(value)
+    return _cut(json.dumps(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -265,7 +306,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "W" in value or "," in value:  # weeks and commas, which pandas does not read
         return False
     try:
         return _EARLIEST <= datetime.fromisoformat(value).replace(tzinfo=None) <= _LATEST
@@ -274,6 +315,7 @@ def _is_time(value: Any) -> bool:
 
 
 _SHOWN = 200
+_PART = 64 * 1024
 _NUMERIC = ("long", "double", "boolean")
 _LARGEST = int(1.7976931348623157e308)
 _EARLIEST, _LATEST = datetime(1678, 1, 1), datetime(2262, 1, 1)  # noqa: DTZ001  (what pandas can hold)
@@ -288,10 +330,26 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _refusal(body: dict[str, Any]) -> Any:
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}}.get(body["status"], {})
+    return _response(body, body["status"], headers)
+
+
+def _response(body: Any, status: int, headers: dict[str, str]) -> Any:
     """The body with its status; only the body where the server, which sets the status, is not installed."""
     try:
         from azureml_inference_server_http.api.aml_response import AMLResponse
     except ImportError:
         return body
-    headers = {"WWW-Authenticate": "Bearer"} if body["status"] == 401 else {}
-    return AMLResponse(body, body["status"], headers, json_str=True)
+    return AMLResponse(body, status, headers, json_str=bool(body))
+
+
+def _take_requests() -> None:
+    """Have the server hand in its requests unread, not their bodies as text: what is read is decided here."""
+    try:
+        from azureml_inference_server_http.api.aml_request import rawhttp
+    except ImportError:
+        return
+    rawhttp(run)
+
+
+_take_requests()
