@@ -59,7 +59,7 @@ test-image: .venv/.dev  ## build the image of a package, run it, and ask it
 	@$(MAKE) --no-print-directory setup-image || echo "The tests of images are skipped: no image can be built here." >&2
 	$(BIN)/python -m pytest -m image $(ARGS)
 
-bench: .venv/.dev  ## print how long things take, with their bounds, and keep it in docs/benchmarks.md
+bench: .venv/.dev | .wrk  ## print how long things take, with their bounds, and keep it in docs/benchmarks.md
 	@$(COMPILED)
 	$(BIN)/python tests/bench/bench.py
 
@@ -145,4 +145,10 @@ COMPILED := $(BIN)/python -m compileall -q src components/_shared
 	  echo "There is no Java here, and only root on Debian or Ubuntu can have it installed by this target." >&2; \
 	  echo "Install a Java runtime of version 8 to 17 (Debian: openjdk-17-jre-headless), or set JAVA_HOME." >&2; exit 1; }
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless
-.PHONY: .java
+
+# Asks the servers that `make bench` compares.
+.wrk:
+	@command -v wrk >/dev/null || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; } || { \
+	  echo "There is no wrk here, and only root on Debian or Ubuntu can have it installed by this target." >&2; exit 1; }
+.PHONY: .java .wrk

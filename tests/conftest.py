@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = lacking_for_images()
         if missing is not None:
             pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True)
+def settings_of_sklearn() -> Iterator[None]:
+    """A scoring script's init() settles scikit-learn for a process that does nothing else; here, other tests follow."""
+    yield
+    if "sklearn" in sys.modules:
+        sys.modules["sklearn"].set_config(skip_parameter_validation=False)
 
 
 @dataclass(frozen=True)

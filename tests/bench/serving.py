@@ -1,12 +1,11 @@
 """The serving part of `make bench`: requests a second, beside `mlflow models serve` and a plain FastAPI app, one model.
 
-All three serve the model that the loop has trained, two workers each, and are asked by a process of its own on 16
-connections for one row at a time, in turn; medians of the rounds count. Then one connection, and where the time goes.
+All three serve the model that the loop has trained, two workers each, and are asked in turn by wrk, on 16 connections,
+for one row at a time; medians of the rounds count. Then one connection, and where the time goes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from typing import Any
 from figures import Report
 
 from penstock.release import sockets
-from penstock.release.http import health
+from penstock.release.local import SETTINGS
 from penstock.store.venvs import Venvs
 from penstock.store.workspace import Workspace
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 PENSTOCK = Path(sys.executable).with_name("penstock")
 JOB = ROOT / "pipelines" / "retrain_diabetes.yml"
 ACTIVATE = ROOT / "src" / "penstock" / "release" / "activate.py"
-CONNECTIONS, WORKERS, ROUNDS, SECONDS = 16, 2, 3, 3.0
+CONNECTIONS, WORKERS, ROUNDS, SECONDS = 16, 2, 5, 3.0
 READY_S = 120
 
 FASTAPI = """
@@ -49,6 +49,15 @@ def health():
 def score(body: dict):
     table = body["input_data"]
     return model.predict(pd.DataFrame(table["data"], columns=table["columns"])).tolist()
+"""
+# What wrk tells of a run, as JSON.
+REPORT = """
+function done(summary, latency, requests)
+    local errors = summary.errors
+    local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+    io.write(string.format('{"sent": %d, "seconds": %f, "failed": %d, "p50_ms": %f}\\n',
+        summary.requests, summary.duration / 1e6, failed, latency:percentile(50) / 1000))
+end
 """
 NOTHING = "def init():\n    pass\n\n\ndef run(raw):\n    return []\n"
 # What score.py does with a request, part by part, in the package's own environment.
@@ -77,73 +86,49 @@ print(json.dumps({name: min(timeit.repeat(part, number=200, repeat=5)) / 200 * 1
 class Served:
     """A server that runs: where, what it is asked, and how long it took to start."""
 
-    port: int
-    path: str
+    url: str
     body: bytes
+    headers: dict[str, str]
     start_s: float
 
 
 @contextmanager
-def running(line: list[str], port: int, path: str, body: bytes, **options: Any) -> Iterator[Served]:
+def running(line: list[str], url: str, body: bytes, key: str = "", **options: Any) -> Iterator[Served]:
     """A server from its start to its end. Its output goes nowhere."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     began = time.perf_counter()
     null = subprocess.DEVNULL
     process = subprocess.Popen(line, start_new_session=True, stdin=null, stdout=null, stderr=null, **options)
     try:
-        while not health(f"http://127.0.0.1:{port}") and not _is_up(port, path, body):
+        while not _answers(request := urllib.request.Request(url, body, headers)):
             if process.poll() is not None or time.perf_counter() > began + READY_S:
-                raise RuntimeError(f"{line[0]} does not start")
+                raise RuntimeError(f"{request.full_url} is not answered")
             time.sleep(0.02)
-        yield Served(port, path, body, time.perf_counter() - began)
+        yield Served(url, body, headers, time.perf_counter() - began)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _is_up(port: int, path: str, body: bytes) -> bool:
+def _answers(request: urllib.request.Request) -> bool:
     try:
-        return asyncio.run(_asked(port, path, body, 1, 0.0))[1] > 0
-    except (OSError, RuntimeError):
+        with urllib.request.urlopen(request, timeout=READY_S):
+            return True
+    except OSError:
         return False
 
 
-async def _asked(port: int, path: str, body: bytes, connections: int, seconds: float) -> tuple[list[float], int]:
-    """Latencies in seconds, and how many were answered with 200; each connection asks once at least."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    taken: list[float] = []
-    good = 0
-    end = time.perf_counter() + seconds
-
-    async def client() -> None:
-        nonlocal good
-        while True:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            is_open = True
-            while is_open:
-                began = time.perf_counter()
-                writer.write(request)
-                answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-                length = next(line for line in answer.splitlines() if line.startswith("content-length:"))
-                await reader.readexactly(int(length[15:]))
-                taken.append(time.perf_counter() - began)
-                good += " 200 " in answer.splitlines()[0]
-                if time.perf_counter() >= end:
-                    writer.close()
-                    return
-                is_open = "connection: close" not in answer
-            writer.close()
-
-    await asyncio.gather(*(client() for _ in range(connections)))
-    return taken, good
-
-
 def load(served: Served, connections: int, seconds: float) -> tuple[float, float]:
-    """Requests a second, and the median latency in ms; asked by another process. All must be answered with 200."""
-    line = [sys.executable, __file__, str(served.port), served.path, str(connections), str(seconds)]
-    done = subprocess.run(line, input=served.body, capture_output=True, check=True)
-    told = json.loads(done.stdout)
-    assert told["good"] == told["sent"], told
+    """Requests a second, and the median latency in ms, as wrk measures them. All must be answered with 200."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        told = {"method": "POST", "body": served.body.decode()}
+        script.write("".join(f"wrk.{name} = {json.dumps(value)}\n" for name, value in told.items()) + REPORT)
+        script.flush()
+        headers = [f"-H{name}: {value}" for name, value in served.headers.items()]
+        line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", *headers, "-s", script.name, served.url]
+        done = subprocess.run(line, capture_output=True, check=True, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["failed"] == 0, told
     return told["sent"] / told["seconds"], told["p50_ms"]
 
 
@@ -157,10 +142,10 @@ def measure(report: Report) -> None:
         body = (package / "sample_request.json").read_bytes()
         split = json.dumps({"dataframe_split": json.loads(body)["input_data"]}).encode()
         made: dict[str, Callable[[], Any]] = {
-            "penstock": lambda: _package(package, programs, body),
+            "penstock": lambda: _package(package, programs, workspace, body),
             "mlflow": lambda: _mlflow(model, split),
             "FastAPI": lambda: _fastapi(package, workspace, body),
-            "nothing": lambda: _package(_nothing(workspace), programs, body),
+            "nothing": lambda: _package(_nothing(workspace), programs, workspace, body),
         }
         served = {who: servers.enter_context(start()) for who, start in made.items()}
         many: dict[str, list[tuple[float, float]]] = {who: [] for who in served}
@@ -210,20 +195,26 @@ def _stop(workspace: Path) -> None:
 
 
 @contextmanager
-def _package(package: Path, programs: Path, body: bytes) -> Iterator[Served]:
-    """As `penstock release` starts it: the inference server on a socket that it inherits."""
+def _package(package: Path, programs: Path, workspace: Path, body: bytes) -> Iterator[Served]:
+    """As `penstock release` starts it: the inference server on a socket that it inherits, with settings and a key."""
+    config, key = workspace / "gunicorn.conf.py", workspace / "key"
+    config.write_text(SETTINGS)
+    key.touch(mode=0o600)
+    key.write_text("a-key\n")
     with closing(sockets.private()) as listening:
         number, port = listening.fileno(), sockets.port_of(listening)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK")},
             "AML_APP_ROOT": str(package),
             "AZUREML_MODEL_DIR": str(package),
-            "GUNICORN_CMD_ARGS": "--no-control-socket",
+            "GUNICORN_CMD_ARGS": f"--config {config}",
+            "PENSTOCK_KEY_FILE": str(key),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         server = [str(programs / "python"), str(programs / "azmlinfsrv"), "--entry_script", "score.py"]
         line = [sys.executable, "-I", "-S", str(ACTIVATE), str(number), *server, "--worker_count", str(WORKERS)]
-        with running(line, port, "/score", body, cwd=package, env=environment, pass_fds=(number,)) as served:
+        url = f"http://127.0.0.1:{port}/score"
+        with running(line, url, body, "a-key", cwd=package, env=environment, pass_fds=(number,)) as served:
             yield served
 
 
@@ -240,7 +231,7 @@ def _mlflow(model: Path, body: bytes) -> Iterator[Served]:
     line = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "--env-manager", "local"]
     line += ["-m", str(model), "-h", "127.0.0.1", "-p", str(port), "-w", str(WORKERS)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with running(line, port, "/invocations", body, env={**os.environ, "PATH": path}) as served:
+    with running(line, f"http://127.0.0.1:{port}/invocations", body, env={**os.environ, "PATH": path}) as served:
         yield served
 
 
@@ -253,23 +244,11 @@ def _fastapi(package: Path, workspace: Path, body: bytes) -> Iterator[Served]:
     (folder / "app.py").write_text(text)
     port = _free_port()
     line = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--workers", str(WORKERS)]
-    with running([*line, "--log-level", "warning"], port, "/score", body, cwd=folder) as served:
+    url = f"http://127.0.0.1:{port}/score"
+    with running([*line, "--log-level", "warning"], url, body, cwd=folder) as served:
         yield served
 
 
 def _free_port() -> int:
     with closing(sockets.private()) as found:
         return sockets.port_of(found)
-
-
-def _client(port: int, path: str, connections: int, seconds: float) -> None:
-    body = sys.stdin.buffer.read()
-    asyncio.run(_asked(port, path, body, connections, 0.3))  # warm
-    began = time.perf_counter()
-    taken, good = asyncio.run(_asked(port, path, body, connections, seconds))
-    spent = time.perf_counter() - began
-    print(json.dumps({"sent": len(taken), "good": good, "seconds": spent, "p50_ms": statistics.median(taken) * 1000}))
-
-
-if __name__ == "__main__":
-    _client(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import warnings
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -165,14 +168,97 @@ def test_keys(served: dict[str, Served], headers: dict[str, str], status: int) -
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/score", 400), ("PUT", "/score", 405), ("GET", "/x", 404)]
+    ("method", "path", "status"),
+    [
+        ("GET", "/score", 405),
+        ("HEAD", "/score", 405),
+        ("PUT", "/score", 405),
+        ("OPTIONS", "/score", 200),
+        ("GET", "/x", 404),
+    ],
 )
 def test_other_methods_and_paths(served: dict[str, Served], method: str, path: str, status: int) -> None:
     one = served["numbers"]
     headers = {"Authorization": f"Bearer {one.key}"}
-    answer = requests.request(method, one.url + path, headers=headers, timeout=30)
+    query = {"input_data": json.dumps(one.sample["input_data"])}
+    answer = requests.request(method, one.url + path, headers=headers, params=query, timeout=30)
     assert answer.status_code == status
     assert "Traceback" not in answer.text
+
+
+def raw(served: Served, after_head: bytes, headers: str = "", *, ended: bool = False) -> requests.Response:
+    """What is answered to bytes that no client library would send; `ended`: nothing more will come."""
+    port = int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        head = f"POST /score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key}\r\n{headers}\r\n"
+        connection.sendall(head.encode() + after_head)
+        if ended:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    found = requests.Response()
+    line, _, rest = answer.partition(b"\r\n")
+    found.status_code, found._content = int(line.split()[1]), rest.partition(b"\r\n\r\n")[2]
+    return found
+
+
+def chunks(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+
+
+def test_bodies_in_parts(served: dict[str, Served]) -> None:
+    one = served["numbers"]
+    good = raw(one, chunks(json.dumps(one.sample).encode()), CHUNKED)
+    assert good.json() == pytest.approx(one.answer)
+    for broken, ended in ((b"zz\r\n", False), (b"5\r\n{", True)):
+        refused = raw(one, broken, CHUNKED, ended=ended)
+        is_fine(refused)
+        assert refused.status_code == 400
+    short = raw(one, b"{", "Content-Length: 5000\r\n", ended=True)
+    assert short.status_code == 400
+
+
+def test_without_a_key_nothing_of_a_body_matters(served: dict[str, Served]) -> None:
+    one = replace(served["numbers"], key="wrong")
+    assert raw(one, b"zz\r\n", CHUNKED).status_code == 401
+    assert one.post(data=b" " * 50_000_000).status_code == 401
+
+
+def test_the_limit_counts_bytes(served: dict[str, Served]) -> None:
+    text = '{"input_data": {"x": "' + "\U0001f30a" * 5_000_000 + '"}}'
+    assert len(text) < 16 * 1024 * 1024 < len(text.encode())
+    assert served["numbers"].post(data=text.encode()).status_code == 413
+
+
+def test_a_refusal_is_short_though_the_request_was_long(served: dict[str, Served]) -> None:
+    one = served["numbers"]
+    for body in (
+        with_value(one, "x" * 1_000_000),
+        table(one, columns=["x" * 1_000_000], data=[[1]]),
+        table(one, columns=["x" * 1_000_000] * 2, data=[[1, 2]]),
+        json.dumps({"x" * 1_000_000: 1}),
+    ):
+        refused = one.post(data=body)
+        assert refused.status_code == 400
+        assert len(refused.content) < 2000
+
+
+def test_who_is_silent_keeps_nobody_from_being_answered(served: dict[str, Served]) -> None:
+    one = served["numbers"]
+    port, workers = int(one.url.rpartition(":")[2]), pids(one)
+    with ExitStack() as clients:
+        silent = [clients.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(8)]
+        assert one.post(json=one.sample).json() == pytest.approx(one.answer)
+        for client in silent:  # not one was waited for, and given up
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+        for client in silent[: len(workers)]:
+            client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\n")
+        assert one.post(json=one.sample).json() == pytest.approx(one.answer), "who stops in the middle is given up"
+    assert pids(one) == workers, "no worker was ended for waiting"
 
 
 def test_health_and_both_pages_need_no_key(served: dict[str, Served]) -> None:

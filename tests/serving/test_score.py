@@ -10,8 +10,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import Request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
 
 if TYPE_CHECKING:
     from packaged import Made
@@ -27,6 +29,12 @@ def loaded(package: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def asked(body: str, key: str) -> Request:
+    """A request as the server hands it in."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return Request(EnvironBuilder(method="POST", path="/score", data=body, headers=headers).get_environ())
 
 
 @pytest.fixture(scope="session")
@@ -102,9 +110,9 @@ def test_both_keys_open_and_no_other(numbers: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PENSTOCK_KEY_FILE", str(file))
     module = loaded(numbers)
     module.init()
-    raw = (numbers / "sample_request.json").read_text()
+    body = (numbers / "sample_request.json").read_text()
     for key, opens in (("first", True), ("second", True), ("third", False), ("firs", False), ("", False)):
-        assert isinstance(module.run(raw, {"Authorization": f"Bearer {key}"}), list) is opens, key
+        assert isinstance(module.run(asked(body, key)), list) is opens, key
 
 
 def test_what_the_model_raises_stays_in_the_log(

@@ -69,9 +69,7 @@ def init() -> None:
         with path.open("rb") as stream:
             MODEL = pickle.load(stream)  # noqa: S301  (saved so by explicit choice; its digest was checked)
     if importlib.util.find_spec("sklearn"):
-        import sklearn
-
-        sklearn.set_config(skip_parameter_validation=True)  # of what the model was made with, at each prediction
+        _settle()
     COLUMNS = scoring["columns"]
     _check(PACKAGE / "contract.json", manifest["files"]["contract.json"])
     contract = json.loads((PACKAGE / "contract.json").read_text(encoding="utf-8"))
@@ -96,6 +94,19 @@ def run(request: Any) -> Any:
     except Exception:
         logging.getLogger("azmlinfsrv.score").exception("the model failed")
         return _refusal({"status": 500, "field": "", "error": "the model failed; the server's log says how"})
+
+
+def _settle() -> None:
+    """What scikit-learn would find out again at each prediction, though no model changes that is served."""
+    import sklearn
+    from sklearn.utils import get_tags
+
+    sklearn.set_config(skip_parameter_validation=True)
+    parts = MODEL.get_params(deep=True).values() if hasattr(MODEL, "get_params") else ()
+    for part in [MODEL, *parts]:
+        if hasattr(part, "__sklearn_tags__") and not isinstance(part, type):
+            tags = get_tags(part)
+            part.__sklearn_tags__ = lambda tags=tags: tags
 
 
 def _base() -> Path:
@@ -150,7 +161,7 @@ def _received(stream: Any, at_most: int, *, keep: bool = True) -> bytes:
             size += len(part)
             if keep:
                 parts.append(part)
-    except Exception as error:  # the server's own, of many kinds
+    except Exception as error:  # noqa: BLE001  (the server's own, of many kinds)
         told = f"the body cannot be read: it ends early or its parts are not as HTTP has them ({type(error).__name__})"
         raise RequestError("", told) from None
     return b"".join(parts)

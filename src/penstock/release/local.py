@@ -35,8 +35,19 @@ DRAIN_S = 60.0
 _POLL_S = 0.05
 _TAIL_LINES = 12
 _EXCEPTIONS = 3
-# A line of the server's access log, and how many requests may fail while a release is watched.
-_ANSWERED = re.compile(rb'gunicorn\.access - .*" (\d{3}) ')
+# A line of the server's log for each answer, and how many requests may fail while a release is watched.
+_ANSWERED = re.compile(rb"azmlinfsrv - [A-Z]+ \S+ (\d{3}) ")
+# Of gunicorn, which the inference server runs on; that one logs each answer, so gunicorn need not do it as well.
+SETTINGS = f"""from gunicorn.glogging import Logger
+
+
+class logger_class(Logger):
+    def access(self, *_): pass
+
+
+graceful_timeout = {DRAIN_S:.0f}
+control_socket_disable = True
+"""
 _SERVER_ERROR, _MOST_FAILED = 500, 0.01
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning): \S")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -204,7 +215,7 @@ class LocalTarget:
     def _gunicorn(self, version: Deployment) -> Path:
         """Settings of the server below the inference server; as a file, in which an older one passes over new ones."""
         path = self.folder.deployment(version.id) / "gunicorn.conf.py"
-        path.write_text(f"graceful_timeout = {DRAIN_S:.0f}\ncontrol_socket_disable = True\n", encoding="utf-8")
+        path.write_text(SETTINGS, encoding="utf-8")
         return path
 
     def _wait(self, version: Deployment, server: _Server) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from penstock.store.endpoints import EndpointFolder
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 2048
 _ANSWER_S = 10.0
+_SILENT_S = 5
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -87,9 +90,18 @@ def _hold(folder: EndpointFolder, port: int | None) -> socket.socket:
 
 
 def _listening(port: int) -> socket.socket:
+    """A listening socket. Who connects and stays silent, or stops in the middle, does not keep a server from others.
+
+    A server's process answers one request after the other, and waits for the rest of one as long as it takes. So the
+    kernel hands it only connections on which something has come (TCP_DEFER_ACCEPT of tcp(7)), and ends its waiting
+    after some seconds (SO_RCVTIMEO of socket(7), which accepted sockets inherit).
+    """
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_S)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _SILENT_S, 0))
         made.bind((LOOPBACK, port))
         made.listen(_BACKLOG)
     except OSError:
