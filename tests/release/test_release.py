@@ -104,9 +104,9 @@ def _poisoned(package: Path) -> None:
     contract = json.loads(path.read_text())
     contract["latency_budget_ms"] = 25
     path.write_text(json.dumps(contract))
-    score_py(("    try:\n        _authorize", "    import time\n\n    time.sleep(0.06)\n    try:\n        _authorize"))(
-        package
-    )
+    score_py(
+        ("def run(request: Any) -> Any:\n", "def run(request: Any) -> Any:\n    __import__('time').sleep(0.06)\n")
+    )(package)
 
 
 BAD = {

@@ -109,5 +109,5 @@ def _find_uv() -> str:
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     found = shutil.which("uv", path=places)
     if found is None:
-        raise RunError("--env venv makes environments with uv, which is not on this machine: pip install uv")
+        raise RunError("environments are made with uv, which is not on this machine: pip install uv")
     return found
