@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,14 +108,20 @@ def test_what_cannot_be_made_is_told_in_words_of_uv_and_begins_no_run(
 
 
 def test_without_uv_the_way_out_is_told(
-    project: Path, penstock: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # this environment as it is, but for what lies beside its interpreter
+    here = Path(sys.prefix)
     (tmp_path / "bin").mkdir()
+    shutil.copy(here / "pyvenv.cfg", tmp_path)
     for name in ("bash", "git"):
         (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
+    (tmp_path / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    (tmp_path / "lib").symlink_to(here / "lib")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    ended = penstock("run", project / "job.yml", "--env", "venv")
-    assert (ended.code, "pip install uv" in ended.stderr) == (1, True), ended.stderr
+    line = [tmp_path / "bin" / "python", here / "bin" / "penstock", "run", project / "job.yml", "--env", "venv"]
+    ended = subprocess.run([*line, "--workspace", workspace], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "pip install uv" in ended.stderr) == (1, True), ended.stderr
 
 
 def test_the_host_tells_how_it_differs(project: Path, penstock: Callable[..., Any]) -> None:

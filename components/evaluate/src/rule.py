@@ -175,8 +175,8 @@ def amount(criterion: Criterion) -> str:
 
 
 def number(value: float) -> str:
-    """Six significant digits."""
-    return f"{value:.6g}"
+    """Six significant digits, and zero without a sign."""
+    return f"{value:z.6g}"
 
 
 def percent(share: float) -> str:
