@@ -325,7 +325,7 @@ class Code:
         for name in self.names:
             if not name.endswith(".py"):
                 continue
-            outlined = self._outlined(name)
+            outlined = self.outline(name)
             if outlined.about_arguments:
                 found.append(name)
             for imported in outlined.imported:
@@ -337,6 +337,10 @@ class Code:
             seen.update(new)
             found += new
         return seen
+
+    def outline(self, name: str) -> Outline:
+        """What the file's text tells without being parsed."""
+        return self._outlined(name)
 
     def module(self, name: str, *, main: bool = False) -> Module | NotPython | None:
         """The parsed file; None if it is not there or cannot be read as text."""

@@ -68,19 +68,22 @@ def _of(one: Coded, subject: Subject) -> Iterator[_Lack]:
 
 
 def _of_script(begun: Entered, environment: Environment, conda: Conda) -> Iterator[_Lack]:
+    packages = {package.name for package in conda.packages}
+    present = brought(packages)
+    certain = all(is_known(package.name) and not package.extras for package in conda.packages)
+    code = begun.snapshot.code
+    if not any(_is_missing(names, packages_of(names), present, code, certain=certain) for names in _outlined(code)):
+        return  # to parse all that is imported is most of the time
     imports = list(_imports(begun))
     if any(_finds_modules_itself(module.text) for module in {one.module for one in imports}):
         return
     conda_name = environment.conda_path.name if environment.conda_path is not None else "conda_file:"
-    packages = {package.name for package in conda.packages}
-    present = brought(packages)
-    certain = all(is_known(package.name) and not package.extras for package in conda.packages)
     told: set[str] = set()
     for one in imports:
         wanted = packages_of(one.names)
-        if not _is_missing(one, wanted, present, begun.snapshot.code, certain=certain):
+        if not _is_missing(one.names, wanted, present, code, certain=certain):
             continue
-        name = wanted[0] if wanted else one.top
+        name = wanted[0] if wanted else _top(one.names)
         if name in told:
             continue
         told.add(name)
@@ -104,25 +107,34 @@ class _Import(Struct, frozen=True):
     line: int
     column: int
 
-    @property
-    def top(self) -> str:
-        return self.names[0].partition(".")[0]
+
+def _top(names: tuple[str, ...]) -> str:
+    return names[0].partition(".")[0]
 
 
-def _is_missing(one: _Import, wanted: tuple[str, ...], present: frozenset[str], code: Code, *, certain: bool) -> bool:
-    if is_standard(one.top) or _may_be_local(one.top, code):
+def _is_missing(
+    names: tuple[str, ...], wanted: tuple[str, ...], present: frozenset[str], code: Code, *, certain: bool
+) -> bool:
+    top = _top(names)
+    if is_standard(top) or _may_be_local(top, code):
         return False
     if wanted:
         return not present.intersection(wanted)
-    if is_namespace(one.top) or not certain:
+    if is_namespace(top) or not certain:
         return False
-    own = normalized(one.top)
+    own = normalized(top)
     return not any(own in (package, f"python-{package}") or own.startswith(f"{package}-") for package in present)
 
 
 def _may_be_local(top: str, code: Code) -> bool:
     """Whether any file or folder of the snapshot bears the module's name, whatever the path to it."""
     return top in code.words
+
+
+def _outlined(code: Code) -> set[tuple[str, ...]]:
+    """Each absolute import in the snapshot's texts alone: more than there are, none less."""
+    outlines = (code.outline(name) for name in code.names if name.endswith(".py"))
+    return {(name,) for found in outlines for name in found.at_top if not name.startswith(".")}
 
 
 def _imports(begun: Entered) -> Iterator[_Import]:
