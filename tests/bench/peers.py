@@ -12,7 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +138,7 @@ def main(rounds: int = 3) -> int:
     cold: dict[str, list[float]] = {tool.name: [] for tool in TOOLS}
     reused: dict[str, list[float]] = {tool.name: [] for tool in TOOLS}
     starts: dict[str, list[float]] = {"penstock --help": [], "penstock run --help": []}
-    with tempfile.TemporaryDirectory() as name:
+    with engine.scratch() as name:
         os.environ["DVC_SITE_CACHE_DIR"] = f"{name}/dvc"
         for number in range(rounds + 1):
             for tool in TOOLS:
@@ -166,7 +165,7 @@ def main(rounds: int = 3) -> int:
             f"| {_version(tool)} | {now:.2f} s | {now / middle['GNU make']:.1f} | {now / own:.2f} "
             f"| {again:.3f} s | {again / own_again:.2f} | {tool.checks} |"
         )
-    what = f"A chain of {NODES} trivial Python steps, one at a time; medians of {rounds} rounds."
+    what = f"A chain of {NODES} trivial Python steps, one at a time, files in memory; medians of {rounds} rounds."
     text = "\n".join([what, "", *table])
     print(text)
     report.keep(text)
