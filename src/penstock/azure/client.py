@@ -1,0 +1,84 @@
+"""Azure's client for a stage, and its many exceptions as one message each."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from penstock.compile.client import quiet
+from penstock.errors import RunError
+from penstock.store.stages import Stage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+# status of an answer -> what to do about it.
+_WAYS_OUT = {
+    401: "Sign in again (az login), or look at the service connection.",
+    403: "Give the identity that runs this the role AzureML Data Scientist on the workspace.",
+    404: "Look at the names in penstock.toml and in the file, or create it first.",
+    409: "Somebody else is changing the same thing; try again.",
+    429: "Azure throttles; try again later.",
+}
+
+
+class AzureError(RunError):
+    """Azure refused, or could not be reached. `status` is that of its answer, None if there was none."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def connect(stage: Stage, *, registry: bool = False) -> MLClient:
+    """The client of a stage's workspace, or of its registry; it signs in by azure-identity's DefaultAzureCredential.
+
+    That takes a workload identity (AZURE_FEDERATED_TOKEN_FILE), a managed identity, or who is signed in with `az login`.
+    No request is made yet. Nothing is told to Microsoft but what is asked of the workspace (no telemetry).
+
+    Raises:
+        AzureError: the packages of `penstock[azure]` are not installed.
+    """
+    with quiet():
+        try:
+            from azure.ai.ml import MLClient
+            from azure.identity import DefaultAzureCredential
+        except ImportError as error:
+            raise AzureError(f"{error}; install them: pip install 'penstock[azure]'", None) from None
+        credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        options: dict[str, Any] = {"enable_telemetry": False}
+        if registry:
+            return MLClient(credential, registry_name=stage.registry, **options)
+        return MLClient(credential, stage.subscription, stage.resource_group, stage.workspace, **options)
+
+
+@contextlib.contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Around what asks Azure: its exceptions become an AzureError, "WHAT: what Azure said (its code). The way out".
+
+    `what` names the object: "component train 1.1.0".
+    """
+    from azure.core.exceptions import AzureError as CoreError
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    try:
+        with quiet():
+            yield
+    except HttpResponseError as error:
+        status = error.status_code
+        if isinstance(error, ClientAuthenticationError) and status is None:
+            raise AzureError(f"{what}: cannot sign in to Azure: {_said(error)}. {_WAYS_OUT[401]}", 401) from None
+        way_out = _WAYS_OUT.get(status or 0, "Try again." if (status or 0) >= 500 else "")
+        raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
+    except CoreError as error:
+        raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None
+
+
+def _said(error: Exception) -> str:
+    """What Azure said, in one line: its error's message without the envelope."""
+    inner = getattr(getattr(error, "error", None), "message", None)
+    text = inner or getattr(error, "message", None) or str(error)
+    first = re.split(r"\n(?:Code|Message|Content|Additional|Target|Exception|To mitigate)\b", str(text).strip())[0]
+    return re.sub(r"\s+", " ", first).strip().rstrip(".")

@@ -1,0 +1,128 @@
+"""A local Azure: what Azure Machine Learning's own client finds when it is pointed at this machine.
+
+It proves the client side, and nothing of Azure: its answers have the form that the client of azure-ai-ml 1.35 reads,
+and it refuses what Azure is documented to refuse. Real parts stand behind it: Azurite keeps the blobs, penstock's engine
+runs the jobs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import flask
+
+from local_azure import login
+from local_azure.azurite import Azurite
+from local_azure.certificates import make_certificates
+from local_azure.documents import Documents
+from local_azure.errors import install
+from local_azure.faults import Faults
+from local_azure.operations import Operations
+from local_azure.proxy import Proxy
+from local_azure.resources import Resources
+from local_azure.server import Request, Server
+from local_azure.workspaces import LOCATION, Workspaces
+
+SUBSCRIPTION = "33333333-3333-4333-8333-333333333333"
+GROUP = "rg-penstock"
+WORKSPACE = "mlw-penstock"
+
+
+class LocalAzure:
+    """A subscription with one resource group and one workspace, from `with` to the end of it.
+
+    `environment` are the variables that point a client process here; nothing else does. `requests` is what was asked,
+    in order; `documents` what ARM has; `faults` what shall go wrong; `refused` the hosts that are no Azure of ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.certificates = make_certificates(folder)
+        self.faults, self.documents = Faults(), Documents()
+        self.azurite = Azurite(_made(folder / "azurite"), self.certificates)
+        self.resources = Resources(self.documents, Operations(self.faults))
+        self.workspaces = Workspaces(self.resources, self.azurite)
+        hosts = {
+            r"management\.azure\.com": _app(self.resources.app),
+            r"login\.microsoftonline\.com": _app(_blueprint(login.login)),
+        }
+        self._server = Server(self.certificates.server_context(), hosts, self.faults)
+        self._proxy = Proxy(self._where)
+        self.environment: dict[str, str] = {}
+
+    @property
+    def requests(self) -> list[Request]:
+        return self._server.requests
+
+    @property
+    def refused(self) -> list[str]:
+        return self._proxy.refused
+
+    @property
+    def group(self) -> str:
+        return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+
+    @property
+    def workspace(self) -> str:
+        """The ARM id of the workspace that is there from the beginning."""
+        return f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
+
+    def writes(self) -> list[Request]:
+        """What changed something at Azure."""
+        return [request for request in self.requests if request.is_write and "login" not in request.host]
+
+    def _where(self, host: str) -> tuple[str, int] | None:
+        if host.endswith(".blob.core.windows.net"):
+            return "127.0.0.1", self.azurite.port
+        return ("127.0.0.1", self._server.port) if self._server.answers(host) else None
+
+    def __enter__(self) -> Self:
+        self.azurite.start()
+        self._server.start()
+        self._proxy.start()
+        authority = str(self.certificates.authority)
+        self.environment = {
+            "HTTPS_PROXY": self._proxy.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "REQUESTS_CA_BUNDLE": authority,
+            "CURL_CA_BUNDLE": authority,
+            "SSL_CERT_FILE": authority,
+            "AZURE_TENANT_ID": login.TENANT,
+            "AZURE_CLIENT_ID": login.CLIENT,
+            "AZURE_FEDERATED_TOKEN_FILE": str(login.write_federated_token(self.folder)),
+            "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+        }
+        self.reset()
+        return self
+
+    def reset(self) -> None:
+        """As at the beginning: one group, one new workspace with empty datastores, nothing asked, no fault."""
+        self.documents.clear()
+        self.documents.put(self.group, {"location": LOCATION, "properties": {"provisioningState": "Succeeded"}})
+        body = {"location": LOCATION, "properties": {"friendlyName": WORKSPACE}, "identity": {"type": "SystemAssigned"}}
+        self.workspaces.created(self.workspace, self.documents.put(self.workspace, body))
+        self.faults.clear()
+        self.requests.clear()
+        self.refused.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._proxy.stop()
+        self._server.stop()
+        self.azurite.stop()
+
+
+def _app(app: flask.Flask) -> flask.Flask:
+    install(app)
+    return app
+
+
+def _blueprint(blueprint: flask.Blueprint) -> flask.Flask:
+    app = flask.Flask(blueprint.name)
+    app.register_blueprint(blueprint)
+    return app
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,235 @@
+"""management.azure.com: documents of Azure Machine Learning and the resource groups that they are in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import flask
+
+from local_azure import login
+from local_azure.bodies import problems
+from local_azure.documents import Document, Documents
+from local_azure.errors import RefusedError, bad_request, conflict, not_found
+from local_azure.operations import Operations
+from local_azure.references import check_references
+
+_TYPE = "Microsoft.MachineLearningServices/"
+# The kinds that are answered, and the model of the SDK that their bodies are.
+MODELS = {
+    "workspaces": "Workspace",
+    "workspaces/codes": "CodeContainer",
+    "workspaces/codes/versions": "CodeVersion",
+    "workspaces/components": "ComponentContainer",
+    "workspaces/components/versions": "ComponentVersion",
+    "workspaces/environments": "EnvironmentContainer",
+    "workspaces/environments/versions": "EnvironmentVersion",
+    "workspaces/data": "DataContainer",
+    "workspaces/data/versions": "DataVersionBase",
+    "workspaces/models": "ModelContainer",
+    "workspaces/models/versions": "ModelVersion",
+    "workspaces/datastores": "Datastore",
+    "workspaces/jobs": "JobBase",
+    "workspaces/schedules": "Schedule",
+    "workspaces/computes": "ComputeResource",
+    "workspaces/onlineEndpoints": "OnlineEndpoint",
+    "workspaces/onlineEndpoints/deployments": "OnlineDeployment",
+    "workspaces/batchEndpoints": "BatchEndpoint",
+    "workspaces/batchEndpoints/deployments": "BatchDeployment",
+}
+LONG = {"workspaces", "workspaces/computes", "workspaces/schedules", "workspaces/onlineEndpoints"}
+LONG |= {"workspaces/onlineEndpoints/deployments", "workspaces/batchEndpoints", "workspaces/batchEndpoints/deployments"}
+_CHANGEABLE = {"tags", "description", "properties", "isArchived", "isAnonymous", "provisioningState", "stage"}
+_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+
+Hook = Callable[[str, Document], None]
+
+
+class Resources:
+    """The answers of management.azure.com. Other modules hang what happens after a write, or an action, on it.
+
+    `written[kind]` is called with the path and the document after a PUT or PATCH was kept (in the operation, for kinds
+    that take long; what it raises fails the operation); `removed[kind]` before a document goes; `actions[name]` answers
+    POST .../name.
+    """
+
+    def __init__(self, documents: Documents, operations: Operations) -> None:
+        self.documents, self.operations = documents, operations
+        self.checked: dict[str, Hook] = {}
+        self.written: dict[str, Hook] = {}
+        self.removed: dict[str, Hook] = {}
+        self.actions: dict[str, Callable[[str, Any], Any]] = {}
+        self.app = flask.Flask("management")
+        for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
+            handler = getattr(self, f"_{method.lower()}")
+            self.app.add_url_rule("/subscriptions/<path:rest>", method, self._answering(handler), methods=[method])
+
+    def _answering(self, handler: Callable[[str], Any]) -> Callable[..., Any]:
+        def answer(rest: str) -> Any:
+            why = login.why_refused(_AUDIENCES)
+            if why is not None:
+                return {"error": {"code": "AuthenticationFailed", "message": why}}, 401
+            return handler(f"/subscriptions/{rest}".rstrip("/"))
+
+        return answer
+
+    def _get(self, path: str) -> Any:
+        if "/mfeOperationsStatus/" in path:
+            return self.operations.status(path.rpartition("/")[2])
+        found = self.documents.get(path)
+        if found is not None:
+            return found
+        if not is_collection(path):
+            raise not_found(path)
+        self._parent_of(path)
+        return {"value": _selected(self.documents.children(path), flask.request.args)}
+
+    def _put(self, path: str) -> Any:
+        body = flask.request.get_json(force=True)
+        kind = kind_of(path)
+        with self.documents.lock:
+            self._parent_of(path)
+            self._check(kind, path, body)
+            before = self.documents.get(path)
+            if before is not None and kind.endswith("/versions"):
+                _same(path, before, body)
+            if kind.endswith("/versions"):
+                container = path.rpartition("/versions/")[0]
+                if container not in self.documents:
+                    self.documents.put(container, {"properties": {}})
+            return self._keep(kind, path, body, before)
+
+    def _keep(self, kind: str, path: str, body: Document, before: Document | None) -> Any:
+        status = 200 if before is not None else 201
+        if kind not in LONG:
+            kept = self.documents.put(path, body)
+            self._written(kind, path, kept)
+            return flask.Response(json.dumps(kept), status, mimetype="application/json")
+        if before is not None and before["properties"].get("provisioningState") in {"Creating", "Updating"}:
+            raise conflict(f"{path} is being changed by another operation.")
+        body["properties"]["provisioningState"] = "Creating" if before is None else "Updating"
+        kept = self.documents.put(path, body)
+        told = json.dumps(kept)
+
+        def work() -> None:
+            try:
+                self._written(kind, path, kept)
+            except RefusedError:
+                kept["properties"]["provisioningState"] = "Failed"
+                raise
+            kept["properties"]["provisioningState"] = "Succeeded"
+
+        return flask.Response(
+            told, status, self.operations.start(path.split("/")[2], work), mimetype="application/json"
+        )
+
+    def _patch(self, path: str) -> Any:
+        body = flask.request.get_json(force=True)
+        with self.documents.lock:
+            before = self.documents.get(path)
+            if before is None:
+                raise not_found(path)
+            merged = _merged(before, body)
+            return self._keep(kind_of(path), path, {k: v for k, v in merged.items() if k != "systemData"}, before)
+
+    def _delete(self, path: str) -> Any:
+        document = self.documents.get(path)
+        if document is None:
+            return "", 204
+        kind = kind_of(path)
+
+        def work() -> None:
+            if kind in self.removed:
+                self.removed[kind](path, document)
+            self.documents.remove(path)
+
+        if kind in LONG or kind == "":
+            return "", 202, self.operations.start(path.split("/")[2], work)
+        work()
+        return "", 200
+
+    def _post(self, path: str) -> Any:
+        owner, _, action = path.rpartition("/")
+        if action not in self.actions:
+            raise RefusedError(404, "InvalidResourceType", f"POST {path}: not answered here")
+        return self.actions[action](owner, flask.request.get_json(force=True, silent=True) or {})
+
+    def _check(self, kind: str, path: str, body: Any) -> None:
+        if kind in MODELS:
+            wrong = problems(MODELS[kind], body)
+            if wrong:
+                raise bad_request("; ".join(wrong[:5]))
+            check_references(self.documents, owner_of(path), body)
+        if kind in self.checked:
+            self.checked[kind](path, body)
+
+    def _written(self, kind: str, path: str, kept: Document) -> None:
+        if kind in self.written:
+            self.written[kind](path, kept)
+
+    def _parent_of(self, path: str) -> None:
+        """The workspace, registry or resource group that a path is in has to be there."""
+        kind = kind_of(path)
+        group = re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+", path, re.IGNORECASE)
+        if group is not None and group[0] != path and group[0] not in self.documents:
+            raise not_found(group[0])
+        owner = owner_of(path)
+        if "/" in kind and owner not in self.documents:
+            raise not_found(owner)
+
+
+def kind_of(path: str) -> str:
+    """`workspaces/components/versions` of a path with these names in it; empty for a resource group."""
+    _, _, rest = path.partition(_TYPE)
+    return _canonical("/".join(rest.split("/")[::2])) if rest else ""
+
+
+def _canonical(kind: str) -> str:
+    return next((each for each in MODELS if each.lower() == kind.lower()), kind)
+
+
+def is_collection(path: str) -> bool:
+    """Whether the last part of a path is a kind of things, not the name of one."""
+    rest = path.partition("/providers/")[2] or path.partition("/subscriptions/")[2]
+    return len(rest.split("/")) % 2 == 0
+
+
+def owner_of(path: str) -> str:
+    """The workspace or registry that a path is in."""
+    head, provider, rest = path.partition(_TYPE)
+    return head + provider + "/".join(rest.split("/")[:2])
+
+
+def _same(path: str, before: Document, body: Document) -> None:
+    old, new = (
+        {k: v for k, v in document["properties"].items() if k not in _CHANGEABLE and v is not None}
+        for document in (before, body)
+    )
+    if old != new:
+        changed = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
+        raise conflict(
+            f"A different entity is already registered as {path}; it differs in {', '.join(changed)}. "
+            "Versions are immutable."
+        )
+
+
+def _merged(before: Any, change: Any) -> Any:
+    if not isinstance(before, dict) or not isinstance(change, dict):
+        return change
+    merged = {**before, **{k: _merged(before.get(k), v) for k, v in change.items()}}
+    return {k: v for k, v in merged.items() if v is not None}
+
+
+def _selected(documents: list[Document], asked: Any) -> list[Document]:
+    """What `hash`, `$orderBy` and `$top` leave of a list; archived ones are not listed."""
+    found = [
+        d for d in documents if not d.get("properties", {}).get("isArchived") or asked.get("listViewType") == "All"
+    ]
+    if asked.get("hash"):
+        found = [d for d in found if (d["properties"].get("properties") or {}).get("hash_sha256") == asked["hash"]]
+    if "desc" in asked.get("$orderBy", asked.get("orderBy", "")):
+        found = found[::-1]
+    top = asked.get("$top", asked.get("top"))
+    return found[: int(top)] if top else found
