@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # status of an answer -> what to do about it.
 _WAYS_OUT = {
     401: "Sign in again (az login), or look at the service connection.",
-    403: "Give the identity that runs this the role AzureML Data Scientist on the workspace.",
+    403: "Give the identity which runs this the role AzureML Data Scientist on the workspace.",
     404: "Look at the names in penstock.toml and in the file, or create it first.",
     409: "Somebody else is changing the same thing; try again.",
     429: "Azure throttles; try again later.",
@@ -35,7 +35,7 @@ class AzureError(RunError):
 def connect(stage: Stage, *, registry: bool = False) -> MLClient:
     """The client of a stage's workspace, or of its registry; it signs in by azure-identity's DefaultAzureCredential.
 
-    That takes a workload identity (AZURE_FEDERATED_TOKEN_FILE), a managed identity, or who is signed in with `az login`.
+    That takes a workload identity (AZURE_FEDERATED_TOKEN_FILE), a managed identity, or who is signed in by `az login`.
     No request is made yet. Nothing is told to Microsoft but what is asked of the workspace (no telemetry).
 
     Raises:

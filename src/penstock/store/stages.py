@@ -36,7 +36,7 @@ _EXAMPLE = '[stages.dev] with subscription = "$AZURE_SUBSCRIPTION_ID", resource_
 
 
 class Stage(Struct, frozen=True):
-    """One workspace at Azure. `overlay`: dotted path of a job YAML -> value, as `--set` takes them; `place`: its table."""
+    """One workspace at Azure. `overlay`: dotted path of a job YAML -> value, as `--set` takes them."""
 
     name: str
     subscription: str
@@ -71,10 +71,7 @@ def read_stage(root: Path, name: str | None = None, environment: Mapping[str, st
     if name is None:
         name = DEFAULT if DEFAULT in stages or len(stages) > 1 else next(iter(stages))
     if name not in stages:
-        listed = ", ".join(stages)
-        raise DefinitionError(
-            f"{file}: there is no stage '{name}'. {did_you_mean(name, stages) or f'There are: {listed}.'}"
-        )
+        raise DefinitionError(f"{file}: there is no stage '{name}'. {did_you_mean(name, stages)}")
     return _Reader(text or "", file, f"stages.{name}", environment).stage(name, stages[name])
 
 
@@ -90,8 +87,7 @@ class _Reader(Struct):
         known = (*_REQUIRED, *_OPTIONAL, "set")
         for key in given:
             if key not in known:
-                hint = did_you_mean(key, known) or f"There are: {', '.join(known)}."
-                raise DefinitionError(f"{self._place(key)}: a stage has no '{key}'. {hint}")
+                raise DefinitionError(f"{self._place(key)}: a stage has no '{key}'. {did_you_mean(key, known)}")
         missing = [key for key in _REQUIRED if key not in given]
         place = key_place(self.text, self.file, None, "stages")
         for number, line in enumerate(self.text.splitlines(), 1):

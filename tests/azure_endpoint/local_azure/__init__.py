@@ -1,8 +1,8 @@
 """A local Azure: what Azure Machine Learning's own client finds when it is pointed at this machine.
 
 It proves the client side, and nothing of Azure: its answers have the form that the client of azure-ai-ml 1.35 reads,
-and it refuses what Azure is documented to refuse. Real parts stand behind it: Azurite keeps the blobs, penstock's engine
-runs the jobs.
+and it refuses what Azure is documented to refuse. Real parts stand behind it: Azurite keeps the blobs, penstock's
+engine runs the jobs.
 """
 
 from __future__ import annotations
