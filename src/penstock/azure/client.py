@@ -66,7 +66,7 @@ def asking(what: str) -> Iterator[None]:
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     try:
-        with quiet(), contextlib.redirect_stdout(io.StringIO()):  # the client prints dots while it waits
+        with quiet(), _unprinted():
             yield
     except HttpResponseError as error:
         status = error.status_code
@@ -78,6 +78,16 @@ def asking(what: str) -> Iterator[None]:
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
     except CoreError as error:
         raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None
+
+
+@contextlib.contextmanager
+def _unprinted() -> Iterator[None]:
+    """The client prints dots to stdout while it waits, and blank lines to stderr after uploads."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if not sys.stderr.isatty():
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        yield
 
 
 def _said(error: Exception) -> str:
