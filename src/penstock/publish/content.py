@@ -42,8 +42,10 @@ Parts = dict[str, str]
 
 
 class Contents(Struct, frozen=True):
-    """Makes digests. `environment` gives name, version and digest of an environment's file, `component` those of a
-    component that a reference (with the folder that it counts from) leads to, None for what is not of the project.
+    """Makes digests.
+
+    `environment` gives name, version and digest of an environment's file, `component` those of a component that a
+    reference (with the folder that it counts from) leads to, None for what is not of the project.
     """
 
     files: Files
@@ -114,7 +116,7 @@ def _definition(source: Object) -> dict[str, Any]:
     found = {key: value for key, value in plain(source).items() if key not in _NAMES | {"jobs"}}
     for key in ("inputs", "outputs"):
         ports = found.pop(key, None)
-        for name, port in (ports.items() if isinstance(ports, dict) else ()):
+        for name, port in ports.items() if isinstance(ports, dict) else ():
             more = {each: value for each, value in port.items() if each not in _PORT} if isinstance(port, dict) else {}
             if more:
                 found.setdefault(key, {})[name] = more

@@ -1,8 +1,8 @@
 """The interface of a component: its ports, as those who use it see them; and what a difference means for them.
 
-    major   a port is gone, has another type, has become required, takes fewer values; a new required input
-    minor   a new input that may be left out, a new output
-    patch   anything else: a description, a default, more values that are taken
+major   a port is gone, has another type, has become required, takes fewer values; a new required input
+minor   a new input that may be left out, a new output
+patch   anything else: a description, a default, more values that are taken
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from msgspec import Struct, field
 
 from penstock.errors import DefinitionError
 from penstock.graph.library import Library, NotFound
-from penstock.graph.literals import azure_text
 from penstock.plan.key import Digests
 from penstock.publish.block import Block, block_of
 from penstock.publish.content import Contents, Parts, digest_of
@@ -23,6 +22,7 @@ from penstock.spec.place import Place
 from penstock.spec.read import read_job
 from penstock.spec.reference import NAME
 from penstock.spec.source import Mapping as Object
+from penstock.spec.source import Scalar, scalar_text
 
 Kind = Literal["environment", "component", "pipeline"]
 KINDS: tuple[Kind, ...] = ("environment", "component", "pipeline")
@@ -66,11 +66,11 @@ class Item(Struct, frozen=True):
 
 
 class Project(Struct, frozen=True):
-    """All items in the order of publishing, and the pipelines that use them (not only those that get published)."""
+    """All items in the order of publishing, the components by file, and all pipelines, published or not."""
 
     items: Mapping[tuple[Kind, str], Item]
     jobs: Mapping[Path, PipelineJob]
-    by_file: Mapping[Path, Item] = field(default_factory=dict)
+    components: Mapping[Path, Component] = field(default_factory=dict)
 
     def with_needs(self, chosen: Iterable[Item]) -> list[Item]:
         """The chosen ones and all that they need, in the order of publishing."""
@@ -106,7 +106,10 @@ def read_project(files: Iterable[Path], published: Path, library: Library, diges
         jobs[file] = read_job(root, file)
         if file.is_relative_to(published):
             reader.pipeline(jobs[file], file)
-    return Project(reader.items, jobs, reader.by_file)
+    components = {
+        file: library.component(item.root, file) for file, item in reader.by_file.items() if _is_component(item)
+    }
+    return Project(reader.items, jobs, components)
 
 
 class _Reader:
@@ -179,7 +182,7 @@ class _Reader:
             message = f"the {kind} '{name}' has no version, so it cannot be published; add version: {example}"
             raise DefinitionError(f"{root.place}: {message}")
         place = root.entries["version"].value.place
-        tags = {entry.key.text: str(entry.value.value) for entry in root.mapping("tags") or () if _is_plain(entry)}
+        tags = {e.key.text: scalar_text(e.value) for e in root.mapping("tags") or () if isinstance(e.value, Scalar)}
         return self._added(Item(kind, name, version, place, file, parts, interface, needs, tags, root))
 
     def _added(self, item: Item) -> Item:
@@ -221,18 +224,12 @@ class _Reader:
         return (None if isinstance(found, NotFound) else found), reference
 
 
-def _is_plain(entry: object) -> bool:
-    value = getattr(entry, "value", None)
-    return not isinstance(value, Object) and getattr(value, "value", None) is not None
+def _is_component(item: Item) -> bool:
+    return item.kind == "component"
 
 
 def _path(reference: str, folder: Path) -> Path:
-    return Path(os.path.normpath(folder / azure_text_of(reference)))
-
-
-def azure_text_of(reference: str) -> str:
-    """A file as it is named, without `file:`."""
-    return reference.removeprefix("file:")
+    return Path(os.path.normpath(folder / reference.removeprefix("file:")))
 
 
 def _same_space(kind: Kind) -> tuple[Kind, ...]:
