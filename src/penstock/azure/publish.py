@@ -176,8 +176,10 @@ def _short(value: Any) -> Any:
         return {str(key): _short(each) for key, each in value.items() if each is not None and key != "_source"}
     if isinstance(value, list | tuple):
         return [_short(each) for each in value]
-    found = _ID.fullmatch(value) if isinstance(value, str) else None
-    return f"azureml:{found[1]}:{found[2]}" if found is not None else value
+    if not isinstance(value, str):
+        return value
+    found = _ID.fullmatch(value)
+    return f"{found[1]}:{found[2]}" if found is not None else value.removeprefix("azureml:")
 
 
 def _interface(spec: Mapping[str, Any]) -> Interface:

@@ -12,25 +12,37 @@ import click
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Ask nobody; fail if something has changed and bears its old version.")
 @click.option("--bump", is_flag=True, help="Write the versions that are needed, and the lock file.")
+@click.option("--dry-run", "dry", is_flag=True, help="Only tell what would be created, and how it differs.")
+@click.option("--stage", metavar="NAME", help="The stage of penstock.toml to publish to.  [default: dev, or the only]")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="What stdout gets."
 )
 @click.pass_context
-def command(context: click.Context, paths: tuple[Path, ...], check: bool, bump: bool, form: str) -> None:
+def command(
+    context: click.Context, paths: tuple[Path, ...], check: bool, bump: bool, dry: bool, stage: str | None, form: str
+) -> None:
     """Publish what lies in environments/, components/ and pipelines/: all of it, or what PATH names.
 
-    Environments come first, then components, then each pipeline as one component. What is there is left alone.
+    Environments come first, then components, then each pipeline as one component, which the Studio Designer shows as
+    one block. They go to the workspace of a stage, or to its registry if it names one. What is there is left alone; a
+    version that is there with other content is refused (exit 1) before anything is written.
 
     Versions follow content: components/components.lock.json keeps what each version stands for. A port that is gone,
     has another type or has become required asks for a major version, a new optional port for a minor one, any other
     change for a patch. Descriptions, tags, changelogs and samples are no content.
     """
-    if check and bump:
-        raise click.UsageError("--check writes nothing and --bump writes; give one of them.")
+    if check + bump + dry > 1:
+        raise click.UsageError("--check, --bump and --dry-run are three things to do; give one of them.")
+    if (check or bump) and stage is not None:
+        raise click.UsageError("--check and --bump ask no stage; leave out --stage.")
     if check:
         context.exit(_check(paths, form))
     if bump:
         _bump(paths, form)
+        return
+    from penstock.cli.publishing import publish
+
+    context.exit(publish(paths, stage, form, dry=dry))
 
 
 def _check(paths: tuple[Path, ...], form: str) -> int:
