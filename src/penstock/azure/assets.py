@@ -6,7 +6,9 @@ keeps it, which is what has to be sent back when only its tags are to change. So
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import io
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -80,7 +82,7 @@ class Assets:
     def create(self, kind: str, entity: Any) -> None:
         """Make a version, with all that it uploads."""
         operations = self.client.environments if kind == "environment" else self.client.components
-        with asking(f"{kind} {entity.name} {entity.version}"):
+        with asking(f"{kind} {entity.name} {entity.version}"), _without_chatter():
             operations.create_or_update(entity)
 
     def retag(self, kind: str, remote: Remote, tags: Mapping[str, str]) -> None:
@@ -102,6 +104,14 @@ class Assets:
         versions = operations._version_operations if kind == "environment" else operations._version_operation
         workspace = {"resource_group_name": group, "workspace_name": operations._workspace_name}
         versions.create_or_update(name=remote.name, version=remote.version, body=remote.rest, **workspace)
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """The client prints dots to stdout while it waits, and the end of a progress bar to stderr."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
 
 
 def _remote(kind: str, name: str, version: str, rest: Any) -> Remote:

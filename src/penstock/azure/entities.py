@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from penstock.azure.assets import DIGEST
 from penstock.compile.client import ask, quiet
@@ -17,60 +20,73 @@ from penstock.spec.model import Component, OtherComponent, PipelineComponent
 from penstock.spec.reference import AssetReference, read_reference
 from penstock.spec.source import Scalar, scalar_text
 
-Labels = Mapping[str, str]
 
-
-def entity_of(item: Item, version: str, project: Project, labels: Labels) -> Any:
-    """The object that is published for an item, with the digest of its content as a property.
+class Names(Struct, frozen=True):
+    """How what is published names what it needs: by short names in a workspace, by URIs in a registry.
 
     `labels`: for each text of `labelled` the reference with a number in place of the label.
+    """
+
+    registry: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def reference(self, kind: str, name: str, version: str) -> str:
+        """The reference to a version of an `environment` or a `component`."""
+        if self.registry:
+            return f"azureml://registries/{self.registry}/{kind}s/{name}/versions/{version}"
+        return f"azureml:{name}:{version}"
+
+
+def entity_of(item: Item, version: str, project: Project, names: Names) -> Any:
+    """The object that is published for an item, with the digest of its content as a property.
+
     Raises DefinitionError if Azure's client refuses it.
     """
     try:
         with quiet():
-            entity = ask(lambda: _loaded(item, version, project, labels))
+            entity = ask(lambda: _loaded(item, version, project, names))
     except RefusedError as error:
         raise DefinitionError(f"{item.place}: {item}: {error}") from None
     entity.properties = {**(entity.properties or {}), DIGEST: item.digest}
     return entity
 
 
-def _loaded(item: Item, version: str, project: Project, labels: Labels) -> Any:
+def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
     from azure.ai.ml import load_component, load_environment
 
     if item.kind == "environment":
         return load_environment(item.file)
     if item.block is not None:
         document = item.block.document(item.name, version)
-        jobs = {name: _numbered(node, labels) for name, node in document["jobs"].items()}
+        needed = [project.items[key] for key in item.needs]
+        texts = {f"azureml:{each.name}:{each.version}": _named(each, names) for each in needed} | {**names.labels}
+        jobs = {name: _renamed(node, texts) for name, node in document["jobs"].items()}
         text = yaml.safe_dump({**document, "jobs": jobs}, sort_keys=False)
         return load_component(io.StringIO(text), relative_origin=str(item.file))
-    changes = dict(_changes(project.components[item.file], item, project, labels))
+    changes = dict(_changes(project.components[item.file], item, project, names))
     return load_component(item.file, params_override=[{key: value} for key, value in changes.items()])
 
 
-def _numbered(node: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
-    return {key: labels.get(value, value) if isinstance(value, str) else value for key, value in node.items()}
+def _named(item: Item, names: Names) -> str:
+    return names.reference(item.kind, item.name, item.version)
 
 
-def _changes(component: Component, item: Item, project: Project, labels: Labels) -> Iterator[tuple[str, str]]:
+def _renamed(node: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    named = {key: texts.get(node[key], node[key]) for key in ("component", "trial") if isinstance(node.get(key), str)}
+    return {**node, **named}
+
+
+def _changes(component: Component, item: Item, project: Project, names: Names) -> Iterator[tuple[str, str]]:
     """What a component names, by dotted path, as it has to name it once that is published."""
     needed = {project.items[key].file: project.items[key] for key in item.needs}
     for path, text in references(component):
         if text.startswith("azureml:"):
-            if text in labels:
-                yield path, labels[text]
+            if text in names.labels:
+                yield path, names.labels[text]
             continue
-        named = next((each for file, each in needed.items() if same_file(text, component, str(file))), None)
+        named = needed.get(Path(os.path.normpath(component.folder / text.removeprefix("file:"))))
         if named is not None:
-            yield path, f"azureml:{named.name}:{named.version}"
-
-
-def same_file(text: str, component: Component, file: str) -> bool:
-    """Whether `text`, which stands in the component's file, names `file`."""
-    import os
-
-    return os.path.normpath(component.folder / text.removeprefix("file:")) == file
+            yield path, _named(named, names)
 
 
 def references(component: Component) -> Iterator[tuple[str, str]]:

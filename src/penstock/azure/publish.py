@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from penstock.azure.assets import Assets, Remote, spec_of
 from penstock.azure.client import AzureError
-from penstock.azure.entities import entity_of, labelled
+from penstock.azure.entities import Names, entity_of, labelled
 from penstock.compile.client import quiet
 from penstock.publish.breaks import DEPRECATED
 from penstock.publish.interface import InputPort, Interface, OutputPort, differences
@@ -52,10 +52,11 @@ class Outcome(Struct, frozen=True):
 
 
 class Publisher(Struct, frozen=True):
-    """Publishes a project's items by one client. Its methods raise AzureError and DefinitionError."""
+    """Publishes a project's items to a workspace or a registry. Its methods raise AzureError and DefinitionError."""
 
     assets: Assets
     project: Project
+    registry: str = ""
 
     def look(self, items: Iterable[tuple[Item, str]], *, differing: bool = False) -> list[Outcome]:
         """What publishing the items (each with its version) would do; nothing is written.
@@ -63,24 +64,25 @@ class Publisher(Struct, frozen=True):
         `differing`: with the difference to the newest version that is there, for what is to be created.
         """
         chosen = list(items)
-        labels = self._labels([item for item, _ in chosen])
-        return [self._looked(item, version, labels, differing=differing) for item, version in chosen]
+        names = self._names([item for item, _ in chosen])
+        return [self._looked(item, version, names, differing=differing) for item, version in chosen]
 
-    def _labels(self, items: list[Item]) -> dict[str, str]:
-        """For each reference by @latest, the same by the number that it stands for now."""
+    def _names(self, items: list[Item]) -> Names:
+        """With, for each reference by @latest, the same by the number that it stands for now."""
+        names = Names(self.registry)
         found: dict[str, str] = {}
         for item in items:
             for text, kind, reference in labelled(item, self.project):
                 if text not in found:
                     own = next((each for each in items if each.name == reference.name and each.version), None)
                     version = own.version if own is not None else self.assets.newest(kind, reference.name)
-                    found[text] = f"azureml:{reference.name}:{version}"
-        return found
+                    found[text] = names.reference(kind, reference.name, version)
+        return replace(names, labels=found)
 
-    def _looked(self, item: Item, version: str, labels: dict[str, str], *, differing: bool) -> Outcome:
+    def _looked(self, item: Item, version: str, names: Names, *, differing: bool) -> Outcome:
         kind = azure_kind(item)
         there = self.assets.get(kind, item.name, version)
-        entity = entity_of(item, version, self.project, labels)
+        entity = entity_of(item, version, self.project, names)
         if there is None:
             diff = self._difference(kind, item, entity) if differing else ""
             outcome = Outcome(item, version, "created", diff=diff, entity=entity)

@@ -33,7 +33,7 @@ def publish(paths: tuple[Path, ...], stage_name: str | None, form: str, *, dry: 
     if not published.is_current:
         raise DefinitionError("\n".join([*check_lines(published), _NOT_CURRENT]))
     stage = read_stage(Path(shown(published.root)).absolute(), stage_name)
-    publisher = Publisher(Assets(connect(stage, registry=bool(stage.registry))), published.project)
+    publisher = Publisher(Assets(connect(stage, registry=bool(stage.registry))), published.project, stage.registry)
     found = publisher.look(_versions(published), differing=dry)
     refused = [outcome for outcome in found if outcome.status == "refused"]
     if not dry and not refused:
