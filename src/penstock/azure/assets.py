@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,15 @@ class Assets:
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    """The client prints dots to stdout while it waits, and the end of a progress bar to stderr."""
-    nowhere = io.StringIO()
-    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        yield
+    """The client prints dots to stdout while it waits, the end of a progress bar and "Done" to stderr."""
+    nowhere, waiting = io.StringIO(), logging.getLogger("azure.ai.ml._utils._endpoint_utils")
+    level = waiting.level
+    waiting.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
+    finally:
+        waiting.setLevel(level)
 
 
 def _remote(kind: str, name: str, version: str, rest: Any) -> Remote:

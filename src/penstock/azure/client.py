@@ -61,6 +61,7 @@ def asking(what: str) -> Iterator[None]:
 
     `what` names the object: "component train 1.1.0".
     """
+    from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError as CoreError
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
@@ -73,6 +74,8 @@ def asking(what: str) -> Iterator[None]:
             raise AzureError(f"{what}: cannot sign in to Azure: {_said(error)}. {_WAYS_OUT[401]}", 401) from None
         way_out = _WAYS_OUT.get(status or 0, "Try again." if (status or 0) >= 500 else "")
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
+    except MlException as error:
+        raise AzureError(f"{what}: Azure's client refuses it: {_said(error)}", None) from None
     except CoreError as error:
         raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None
 

@@ -62,9 +62,17 @@ def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
         texts = {f"azureml:{each.name}:{each.version}": _named(each, names) for each in needed} | {**names.labels}
         jobs = {name: _renamed(node, texts) for name, node in document["jobs"].items()}
         text = yaml.safe_dump({**document, "jobs": jobs}, sort_keys=False)
-        return load_component(io.StringIO(text), relative_origin=str(item.file))
+        return _with_trials(load_component(io.StringIO(text), relative_origin=str(item.file)))
     changes = dict(_changes(project.components[item.file], item, project, names))
-    return load_component(item.file, params_override=[{key: value} for key, value in changes.items()])
+    return _with_trials(load_component(item.file, params_override=[{key: value} for key, value in changes.items()]))
+
+
+def _with_trials(component: Any) -> Any:
+    """azure-ai-ml 1.35 takes `azureml:` off the URI of a sweep's trial, and then does not know it for one."""
+    for node in getattr(component, "jobs", {}).values():
+        if isinstance(getattr(node, "trial", None), str) and node.trial.startswith("//registries/"):
+            node._component = f"azureml:{node.trial}"
+    return component
 
 
 def _named(item: Item, names: Names) -> str:

@@ -58,7 +58,7 @@ class Published(Struct, frozen=True):
     def place(self, verdict: Verdict) -> Place:
         """Where the version of an item stands: in its file, of a pipeline in the lock."""
         item = verdict.item
-        if item.kind != "pipeline":
+        if item.kind != "pipeline" or verdict.status == "new":
             return item.place
         return version_place(self.lock_text or "", str(self.lock_file), item.name)
 

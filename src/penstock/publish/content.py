@@ -3,7 +3,9 @@
 Names, versions, descriptions, display names and tags are no content; neither is what the snapshot does not take along
 (a CHANGELOG, a sample). A digest is the SHA-256 of the JSON of its parts, sorted:
 
-    of an environment   definition    what the file says, with the content of the conda file and the build context
+    of an environment   definition    what the file says
+                        conda_file    its content
+                        build         the build context's names and contents
     of a component      code          names, contents and x-bits of the snapshot (after ignore files, with
                                       additional_includes)
                         environment   name, version and digest of one that is a file; else what stands there
@@ -55,18 +57,19 @@ class Contents(Struct, frozen=True):
 
     def of_environment(self, root: Object, folder: Path) -> Parts:
         """The parts of an environment's file. Raises OSError if something that it names cannot be read."""
-        return {"definition": _digest(self._environment_definition(root, folder))}
-
-    def _environment_definition(self, root: Object, folder: Path) -> dict[str, Any]:
-        found = {key: value for key, value in plain(root).items() if key not in _NAMES}
-        conda, build = root.text("conda_file"), root.mapping("build")
-        if conda is not None:
-            found["conda_file"] = self.digests.of(folder / conda.removeprefix(_FILE))
+        found = {key: value for key, value in plain(root).items() if key not in {*_NAMES, "conda_file"}}
+        parts = {}
+        conda, build = root.get("conda_file"), root.mapping("build")
+        if isinstance(conda, Scalar):
+            parts["conda_file"] = self.digests.of(folder / scalar_text(conda).removeprefix(_FILE))
+        elif conda is not None:
+            parts["conda_file"] = _digest(plain(conda))
         path = build.text("path") if build is not None else None
         if path is not None:
             context = self.files.snapshot(folder / path.removeprefix(_FILE), ())
-            found["build"] = {**found["build"], "path": self.digests.snapshot(context)}
-        return found
+            parts["build"] = self.digests.snapshot(context)
+            del found["build"]["path"]
+        return {"definition": _digest(found), **parts}
 
     def of_component(self, component: Component) -> Parts:
         """The parts of a component but for its interface. Raises OSError."""
@@ -89,7 +92,7 @@ class Contents(Struct, frozen=True):
 
     def _named_environment(self, node: Node, folder: Path) -> Any:
         if isinstance(node, Object):
-            return self._environment_definition(node, folder)
+            return self.of_environment(node, folder)
         text = scalar_text(node) if isinstance(node, Scalar) else ""
         return self.environment(text, folder) if text.startswith(_FILE) else text
 

@@ -19,6 +19,8 @@ _PARTS = {
     "command": "the command changed",
     "environment": "its environment changed",
     "definition": "the definition changed",
+    "conda_file": "the conda file changed",
+    "build": "the build context changed",
     "nodes": "its nodes changed, or a component that they name",
 }
 

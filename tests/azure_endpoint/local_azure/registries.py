@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,6 +21,8 @@ HOST = "eastus.api.azureml.ms"
 _FRONT = "/mferp/managementfrontend"
 _AUDIENCES = ("https://management.azure.com", "https://ml.azure.com", "https://management.core.windows.net")
 
+_ID = re.compile(r'"id": ?"/subscriptions/[^"]+/registries/([^/"]+)/([^"]+)"')
+
 
 class Registries:
     """Discovery and uploads here; all else of a registry is answered by `resources`."""
@@ -35,6 +38,7 @@ class Registries:
             self._app.add_url_rule(rule, answer.__name__, answer, methods=[method])
         self._app.before_request(_let_in)
         install(self._app)
+        resources.app.after_request(_with_uris)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -70,3 +74,11 @@ class Registries:
 def _let_in() -> Any:
     why = login.why_refused(_AUDIENCES)
     return ({"error": {"code": "AuthenticationFailed", "message": why}}, 401) if why is not None else None
+
+
+def _with_uris(response: flask.Response) -> flask.Response:
+    """What is in a registry bears a URI for an id, not a path of ARM."""
+    if response.is_json and "/registries/" in flask.request.path:
+        body = response.get_data(as_text=True)
+        response.set_data(_ID.sub(r'"id": "azureml://registries/\1/\2"', body))
+    return response
