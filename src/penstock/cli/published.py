@@ -80,6 +80,8 @@ def read_published(paths: tuple[Path, ...]) -> Published:
         return _read(root, tuple(Path(shown(Path(os.path.abspath(path)))) for path in paths))  # noqa: PTH100
     except UnicodeDecodeError:
         raise DefinitionError(f"{Place(str(root / FILE))}: this is not UTF-8 text; save it as UTF-8") from None
+    except FileNotFoundError as error:
+        raise DefinitionError(f"{error.filename} does not exist, and is part of what is published") from None
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}") from None
 

@@ -52,8 +52,8 @@ class Contents(Struct, frozen=True):
 
     files: Files
     digests: Digests
-    environment: Callable[[str, Path], tuple[str, str, str]]
-    component: Callable[[str, Path], tuple[str, str, str] | None]
+    environment: Callable[[Scalar, Path], tuple[str, str, str]]
+    component: Callable[[Scalar, Path], tuple[str, str, str] | None]
 
     def of_environment(self, root: Object, folder: Path) -> Parts:
         """The parts of an environment's file. Raises OSError if something that it names cannot be read."""
@@ -93,8 +93,9 @@ class Contents(Struct, frozen=True):
     def _named_environment(self, node: Node, folder: Path) -> Any:
         if isinstance(node, Object):
             return self.of_environment(node, folder)
-        text = scalar_text(node) if isinstance(node, Scalar) else ""
-        return self.environment(text, folder) if text.startswith(_FILE) else text
+        if isinstance(node, Scalar) and scalar_text(node).startswith(_FILE):
+            return self.environment(node, folder)
+        return plain(node)
 
     def of_nodes(self, jobs: Mapping[str, JobNode]) -> str:
         """The digest of the nodes of a pipeline. Raises OSError."""
@@ -109,8 +110,7 @@ class Contents(Struct, frozen=True):
             coded = coded_of(own)
             return {**_without_code(found), "own": self._coded(coded)} if coded is not None else found
         if isinstance(job.component, Scalar):
-            text = scalar_text(job.component)
-            found[key] = self.component(text, job.folder) or text
+            found[key] = self.component(job.component, job.folder) or scalar_text(job.component)
         return found
 
 

@@ -196,20 +196,23 @@ class _Reader:
         self.items[item.key] = self.by_file[item.file] = item
         return item
 
-    def _named_environment(self, reference: str, folder: Path) -> tuple[str, str, str]:
-        item = self.environment(_path(reference, folder))
+    def _named_environment(self, reference: Scalar, folder: Path) -> tuple[str, str, str]:
+        item = self.environment(self._existing(reference, folder, "environment"))
         self._needed(item)
         return item.name, item.version, item.digest
 
-    def _named_component(self, reference: str, folder: Path) -> tuple[str, str, str] | None:
-        if reference.startswith("azureml:"):
+    def _named_component(self, reference: Scalar, folder: Path) -> tuple[str, str, str] | None:
+        if scalar_text(reference).startswith("azureml:"):
             return None
-        path = _path(reference, folder)
-        if not self.library.files.is_file(path):
-            raise DefinitionError(f"{Place(str(folder))}: the component file {path} does not exist")
-        item = self.component(path)
+        item = self.component(self._existing(reference, folder, "component"))
         self._needed(item)
         return item.name, item.version, item.digest
+
+    def _existing(self, reference: Scalar, folder: Path, kind: Kind) -> Path:
+        path = _path(scalar_text(reference), folder)
+        if not self.library.files.is_file(path):
+            raise DefinitionError(f"{reference.place}: the {kind} file {path} does not exist")
+        return path
 
     def _needed(self, item: Item) -> None:
         if self._needs:
