@@ -74,16 +74,24 @@ def read_published(paths: tuple[Path, ...]) -> Published:
     for path in paths:
         if not os.path.lexists(path):
             raise DefinitionError(f"{path}: there is no such file or folder")
-    here = Path(os.path.abspath(paths[0] if paths else os.curdir))  # noqa: PTH100 - without following links
-    root = Path(shown(project_root(here if here.is_dir() else here.parent)))
+    named = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - without following links
+    here = named[0] if named else Path(os.path.abspath(os.curdir))  # noqa: PTH100
+    top = project_root(here if here.is_dir() else here.parent)
+    root = _from_here(top)
     try:
-        return _read(root, tuple(Path(shown(Path(os.path.abspath(path)))) for path in paths))  # noqa: PTH100
+        return _read(root, tuple(root / path.relative_to(top) if path.is_relative_to(top) else path for path in named))
     except UnicodeDecodeError:
         raise DefinitionError(f"{Place(str(root / FILE))}: this is not UTF-8 text; save it as UTF-8") from None
     except FileNotFoundError as error:
         raise DefinitionError(f"{error.filename} does not exist, and is part of what is published") from None
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _from_here(top: Path) -> Path:
+    """The project's folder as a person in the working directory would write it."""
+    here = Path(os.path.abspath(os.curdir))  # noqa: PTH100
+    return Path(os.path.relpath(top)) if here.is_relative_to(top) else Path(shown(top))
 
 
 def _read(root: Path, paths: tuple[Path, ...]) -> Published:

@@ -15,7 +15,6 @@ from penstock.azure.publish import Outcome, Publisher
 from penstock.cli.published import Published, read_published
 from penstock.cli.versions import check_lines
 from penstock.errors import DefinitionError
-from penstock.store.project import shown
 from penstock.store.stages import Stage, read_stage
 
 _DONE = {"created": "created", "updated": "updated", "unchanged": "is there already", "refused": "refused"}
@@ -32,7 +31,7 @@ def publish(paths: tuple[Path, ...], stage_name: str | None, form: str, *, dry: 
     published = read_published(paths)
     if not published.is_current:
         raise DefinitionError("\n".join([*check_lines(published), _NOT_CURRENT]))
-    stage = read_stage(Path(shown(published.root)).absolute(), stage_name)
+    stage = read_stage(published.root, stage_name)
     publisher = Publisher(Assets(connect(stage, registry=bool(stage.registry))), published.project, stage.registry)
     found = publisher.look(_versions(published), differing=dry)
     refused = [outcome for outcome in found if outcome.status == "refused"]
