@@ -82,12 +82,14 @@ class Publisher(Struct, frozen=True):
     def _looked(self, item: Item, version: str, names: Names, *, differing: bool) -> Outcome:
         kind = azure_kind(item)
         there = self.assets.get(kind, item.name, version)
-        entity = entity_of(item, version, self.project, names)
-        if there is None:
-            diff = self._difference(kind, item, entity) if differing else ""
-            outcome = Outcome(item, version, "created", diff=diff, entity=entity)
+        outcome = Outcome(item, version, "unchanged")
+        if there is None or there.digest != item.digest:
+            outcome = replace(outcome, entity=entity_of(item, version, self.project, names))
+        if there is not None:
+            outcome = _compared(outcome, kind, there)
         else:
-            outcome = _compared(Outcome(item, version, "unchanged", entity=entity), kind, there)
+            diff = self._difference(kind, item, outcome.entity) if differing else ""
+            outcome = replace(outcome, status="created", diff=diff)
         return self._with_tags(outcome, kind, there)
 
     def _with_tags(self, outcome: Outcome, kind: str, there: Remote | None) -> Outcome:
@@ -129,13 +131,23 @@ class Publisher(Struct, frozen=True):
     def _written(self, outcome: Outcome) -> Outcome:
         kind = azure_kind(outcome.item)
         if outcome.status == "created":
+            return self._created(outcome, kind)
+        for remote, tags in outcome.retagged:
+            self.assets.retag(kind, remote, tags)
+        return outcome
+
+    def _created(self, outcome: Outcome, kind: str) -> Outcome:
+        """Looks once more before it writes, and once more if Azure says that somebody was faster."""
+        there = self.assets.get(kind, outcome.item.name, outcome.version)
+        if there is None:
             try:
                 self.assets.create(kind, outcome.entity)
             except AzureError as error:
                 there = self.assets.get(kind, outcome.item.name, outcome.version) if error.status == 409 else None
                 if there is None:
                     raise
-                return _compared(outcome, kind, there, "somebody else has published it meanwhile")
+        if there is not None:
+            return _compared(outcome, kind, there, "somebody else has published it meanwhile")
         for remote, tags in outcome.retagged:
             self.assets.retag(kind, remote, tags)
         return outcome
@@ -148,9 +160,9 @@ def azure_kind(item: Item) -> str:
 
 def _compared(outcome: Outcome, kind: str, there: Remote, why: str = "") -> Outcome:
     """The item beside the same version that is there: unchanged, or refused with the version that it needs."""
-    item, ours = outcome.item, _sent(kind, outcome.entity)
-    if there.digest == item.digest:
+    if there.digest == outcome.item.digest:
         return replace(outcome, status="unchanged", why=why)
+    ours = _sent(kind, outcome.entity)
     if there.digest is None and _text(there.spec) == _text(ours):
         return replace(outcome, status="unchanged", why="not published by penstock: its snapshot is not compared")
     bump: Bump = "patch"
