@@ -12,6 +12,7 @@ import pytest
 from publishable import SHOUT, TALK, change, make_project
 
 REPOSITORY = Path(__file__).parents[2]
+PENSTOCK = Path(sys.executable).with_name("penstock")
 LOCK = "components/components.lock.json"
 Publish = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,7 +27,7 @@ def publish(project: Path) -> Publish:
     """`penstock publish` in the project."""
 
     def call(*arguments: str, cwd: Path = project) -> subprocess.CompletedProcess[str]:
-        line = [str(Path(sys.executable).with_name("penstock")), "publish", *arguments]
+        line = [str(PENSTOCK), "publish", *arguments]
         return subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
 
     return call
@@ -176,6 +177,11 @@ def test_a_deprecated_component_is_told_to_its_users(publish: Publish, project: 
     assert done.stdout == (
         f"{TALK}:13:16: warning: 'shout' uses component shout 1.0.0, which is deprecated: use shout 2\n"
     )
+    line = [str(PENSTOCK), "check", TALK, "--format", "json"]
+    found = json.loads(subprocess.run(line, cwd=project, capture_output=True, check=False).stdout)
+    [told] = [finding for finding in found if finding["rule"] == "PS115"]
+    assert (told["file"], told["line"], told["severity"]) == (TALK, 13, "warning")
+    assert told["message"] == "'shout': shout is deprecated: use shout 2."
 
 
 @pytest.mark.parametrize(
