@@ -148,6 +148,7 @@ def test_a_part_of_the_project(publish: Publish, project: Path) -> None:
     change(project / SHOUT, "--tone", "--colour")
     change(project / "components/count/component.yml", "python count.py", "python  ./count.py")
     assert publish("--check", "components/shout").stdout.count("error:") == 1
+    assert publish("--check", ".").stdout == publish("--check").stdout
     assert publish("--bump", "components/shout").returncode == 0
     assert publish("--check", "components/shout").returncode == 0
     assert "component count 4 stands for other content" in publish("--check").stdout

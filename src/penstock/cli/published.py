@@ -103,22 +103,22 @@ def _read(root: Path, paths: tuple[Path, ...]) -> Published:
     text = lock_file.read_text(encoding="utf-8") if lock_file.is_file() else None
     lock = read_lock(text, str(lock_file))
     verdicts = judge(project, lock)
-    names = {item.key for item in _chosen(project, paths)}
+    names = {item.key for item in _chosen(project, root, paths)}
     return Published(root, project, verdicts, [each for each in verdicts if each.item.key in names], lock, text)
 
 
 def _files(root: Path, paths: tuple[Path, ...]) -> Iterator[Path]:
     """The YAML files to read, below the folders of the project and the paths that are named."""
-    for folder in (*(root / name for name in FOLDERS), *paths):
+    for folder in (*(root / name for name in FOLDERS), *(path for path in paths if path != root)):
         if folder.is_dir():
             yield from yaml_files(folder)
         elif folder.suffix.lower() in SUFFIXES:
             yield folder
 
 
-def _chosen(project: Project, paths: tuple[Path, ...]) -> list[Item]:
-    """What lies at or below the paths, and what it needs."""
-    if not paths:
+def _chosen(project: Project, root: Path, paths: tuple[Path, ...]) -> list[Item]:
+    """What lies at or below the paths, and what it needs; all of it for none, or the project's own folder."""
+    if not paths or root in paths:
         if not project.items:
             message = f"there is nothing to publish: none of {', '.join(FOLDERS)} holds an environment or a component"
             raise DefinitionError(f"{message} with a name. Name files or folders")
@@ -126,8 +126,8 @@ def _chosen(project: Project, paths: tuple[Path, ...]) -> list[Item]:
     found: list[Item] = []
     for path in paths:
         here = [item for item in project.items.values() if item.file.is_relative_to(path)]
-        if not here and path != Path():
+        if not here:
             what = "environment and no component with a name, and no pipeline job below pipelines/"
             raise DefinitionError(f"{path}: there is nothing to publish here: no {what}")
-        found += here or project.items.values()
+        found += here
     return project.with_needs(found)

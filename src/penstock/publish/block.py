@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from penstock.publish.interface import InputPort, Interface, OutputPort, Scalar
 from penstock.spec.model import LITERAL_TYPES, Component, InputValue, JobNode, PipelineJob
+from penstock.spec.model import InputPort as SpecInput
 from penstock.spec.source import Scalar as ScalarNode
 from penstock.spec.source import plain, scalar_text
 
@@ -43,7 +44,7 @@ class Block(Struct, frozen=True):
 def block_of(job: PipelineJob, used: Used) -> Block:
     """The component that a pipeline job becomes; `used` tells of a reference the component and its published name."""
     components = {name: _component(node, used) for name, node in job.jobs.items()}
-    inputs = {name: _input(value, _types(name, job, components)) for name, value in job.inputs.items()}
+    inputs = {name: _input(value, _bound(name, job, components)) for name, value in job.inputs.items()}
     outputs = {name: OutputPort((value.type or "uri_folder").lower()) for name, value in job.outputs.items()}
     jobs = {name: _node(node, used) for name, node in job.jobs.items()}
     told = {key: plain(job.source.get(key)) for key in ("display_name", "description", "tags")}
@@ -57,8 +58,8 @@ def _component(node: JobNode, used: Used) -> Component | None:
     return used(scalar_text(node.component), node.folder)[0]
 
 
-def _types(name: str, job: PipelineJob, components: Mapping[str, Component | None]) -> list[str]:
-    """The types of the ports that the pipeline's input is bound to."""
+def _bound(name: str, job: PipelineJob, components: Mapping[str, Component | None]) -> list[SpecInput]:
+    """The ports that the pipeline's input is bound to."""
     found = []
     for node_name, node in job.jobs.items():
         component = components[node_name]
@@ -66,21 +67,23 @@ def _types(name: str, job: PipelineJob, components: Mapping[str, Component | Non
             bound = value.template.binding if value.template is not None else None
             is_bound = bound is not None and bound.path == ("parent", "inputs", name)
             if is_bound and component is not None and value.name in component.inputs:
-                found.append(component.inputs[value.name].type)
+                found.append(component.inputs[value.name])
     return found
 
 
-def _input(value: InputValue, types: list[str]) -> InputPort:
+def _input(value: InputValue, bound: list[SpecInput]) -> InputPort:
+    """The port; it is optional if all that it goes to is."""
+    optional = bool(bound) and all(port.optional for port in bound)
     if value.is_data:
-        return InputPort(value.type or "uri_folder")
+        return InputPort(value.type or "uri_folder", optional)
     plain_value: Scalar | None = value.scalar.value if value.scalar is not None else None
-    literal = next((kind for kind in types if kind in LITERAL_TYPES), None)
+    literal = next((port.type for port in bound if port.is_literal), None)
     kind = literal or value.type or {bool: "boolean", int: "integer", float: "number"}.get(type(plain_value), "string")
     if kind not in LITERAL_TYPES:
-        return InputPort(kind)
+        return InputPort(kind, optional)
     if kind == "string" and plain_value is not None and not isinstance(plain_value, str):
         plain_value = str(plain_value)
-    return InputPort(kind, default=plain_value)
+    return InputPort(kind, optional, default=plain_value)
 
 
 def _port(port: InputPort) -> dict[str, Any]:
