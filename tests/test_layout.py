@@ -184,7 +184,8 @@ def test_what_is_forbidden_would_be_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["run", "--help"], ["compile", "--help"], ["check", "--help"]]
+    "arguments",
+    [["--help"], ["--version"], ["run", "--help"], ["compile", "--help"], ["check", "--help"], ["publish", "--help"]],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from local_azure import LocalAzure
     from local_azure.faults import Kind
 
+REPOSITORY = Path(__file__).parents[2]
 PENSTOCK = Path(sys.executable).with_name("penstock")
 ALL = {"environments/other/1", "environments/small/3", "components/count/4", "components/shout/1.0.0"}
 ALL |= {"components/talk/1.0.0"}
@@ -219,6 +220,11 @@ def test_a_deprecation_is_a_tag_of_every_version(published: Call, project: Path,
     azure.requests.clear()
     assert published()[1]["updated"] == []
     assert azure.writes() == []
+    _document(azure, "components/shout/1.0.1")["tags"]["seen"] = "by somebody"
+    change(project / SHOUT, "{stage: test, deprecated: use shout 2}", "{stage: test}")
+    assert _names(published()[1]["updated"]) == ["component shout 1.0.1"]
+    assert _document(azure, "components/shout/1.0.0")["tags"] == {"stage": "test"}
+    assert _document(azure, "components/shout/1.0.1")["tags"] == {"stage": "test", "seen": "by somebody"}
 
 
 def test_a_registry(published: Call, azure: LocalAzure) -> None:
@@ -234,6 +240,26 @@ def test_a_registry(published: Call, azure: LocalAzure) -> None:
     azure.requests.clear()
     assert len(published("shared")[1]["unchanged"]) == 5
     assert azure.writes() == []
+
+
+def test_this_repository_in_a_registry(azure: LocalAzure, project: Path) -> None:
+    """With a parallel component, whose environment stands deeper, and a sweep, whose component is its trial."""
+    for folder in ("components", "environments", "pipelines"):
+        shutil.rmtree(project / folder)
+        shutil.copytree(REPOSITORY / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    assert publish((), "shared", "json", dry=False) == 0
+    uri = "azureml://registries/mlr-penstock"
+    versions = {verdict.item.name: verdict.version for verdict in read_published(()).verdicts}
+
+    def spec(name: str) -> Any:
+        return _document(azure, f"components/{name}/{versions[name]}", azure.registry)["componentSpec"]
+
+    environment = f"{uri}/environments/penstock-training/versions/{versions['penstock-training']}"
+    assert spec("batch_score")["task"]["environment"] == environment
+    train = f"{uri}/components/train/versions/{versions['train']}"
+    assert spec("retrain_diabetes_sweep")["jobs"]["train"]["trial"]["componentId"] == train
+    assert spec("retrain_diabetes")["jobs"]["train"]["componentId"] == train
+    assert azure.refused == []
 
 
 def _publisher(root: Path) -> tuple[Publisher, list[Outcome]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import yaml
@@ -93,17 +93,17 @@ class Publisher(Struct, frozen=True):
         return self._with_tags(outcome, kind, there)
 
     def _with_tags(self, outcome: Outcome, kind: str, there: Remote | None) -> Outcome:
-        """With what has to get other tags: the version itself, and of a deprecated component every other one."""
+        """With the versions that have to get other tags; tags that somebody else has given stay."""
         if outcome.status == "refused":
             return outcome
-        item, found = outcome.item, []
-        if there is not None and any(there.tags.get(key) != value for key, value in item.tags.items()):
-            found.append((there, {**there.tags, **item.tags}))
+        item = outcome.item
+        found = [*_retagged(there, item.tags)] if there is not None else []
         told = item.tags.get(DEPRECATED)
-        for version in self.assets.versions(kind, item.name) if told is not None else ():
+        before = there.tags.get(DEPRECATED) if there is not None else None
+        for version in self.assets.versions(kind, item.name) if told is not None or before is not None else ():
             other = self.assets.get(kind, item.name, version) if version != outcome.version else None
-            if other is not None and told is not None and other.tags.get(DEPRECATED) != told:
-                found.append((other, {**other.tags, DEPRECATED: told}))
+            if other is not None and (told is not None or other.tags.get(DEPRECATED) == before):
+                found += _retagged(other, {**other.tags, DEPRECATED: told} if told is not None else _free(other.tags))
         status: Status = "updated" if found and outcome.status == "unchanged" else outcome.status
         why = f"tags of {', '.join(remote.version for remote, _ in found)}" if found else outcome.why
         return replace(outcome, status=status, why=why, retagged=tuple(found))
@@ -151,6 +151,17 @@ class Publisher(Struct, frozen=True):
         for remote, tags in outcome.retagged:
             self.assets.retag(kind, remote, tags)
         return outcome
+
+
+def _free(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key != DEPRECATED}
+
+
+def _retagged(remote: Remote, tags: Mapping[str, str]) -> Iterator[tuple[Remote, Mapping[str, str]]]:
+    """A version with the tags that it has to get, if it has not got them."""
+    wanted = {**_free(remote.tags), **tags}
+    if wanted != remote.tags:
+        yield remote, wanted
 
 
 def azure_kind(item: Item) -> str:
