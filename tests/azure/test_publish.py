@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -323,6 +324,29 @@ def test_two_processes_at_once(project: Path, azure: LocalAzure) -> None:
     told = [json.loads(out) for out, _ in said]
     assert {name for each in told for name in _names(each["created"])} >= {"component shout 1.0.0", "component count 4"}
     assert [each["refused"] for each in told] == [[], []]
+
+
+def test_what_was_killed_on_the_way_goes_on_where_it_ended(project: Path, azure: LocalAzure) -> None:
+    line, environment = [str(PENSTOCK), "publish", "--stage", "dev"], led(azure.environment)
+    fault = azure.faults.add("PUT .*/components/count", "throttled", retry_after="60")
+    killed = subprocess.Popen(line, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not fault.met and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert _there(azure) == {"environments/other/1", "environments/small/3"}
+    done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "environment other 1: is there already",
+        "environment small 3: is there already",
+        "component count 4: created",
+        "component shout 1.0.0: created",
+        "pipeline talk 1.0.0: created",
+    ]
+    assert done.stderr == "workspace mlw-penstock: 3 created, 2 unchanged\n"
+    assert _there(azure) == ALL
 
 
 @pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost", "lost_after", "expired", "conflict", "forbidden"])
