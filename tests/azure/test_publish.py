@@ -349,10 +349,12 @@ def test_what_was_killed_on_the_way_goes_on_where_it_ended(project: Path, azure:
     assert _there(azure) == ALL
 
 
-@pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost", "lost_after", "expired", "conflict", "forbidden"])
-@pytest.mark.parametrize(
-    "where", ["GET .*/components/shout/versions", "PUT .*/environments/", "PUT .*/components/shout"]
-)
+_LOOK, _WRITES = "GET .*/components/shout/versions", ("PUT .*/environments/", "PUT .*/components/shout")
+_ALL_KINDS = ("throttled", "unavailable", "lost", "lost_after", "expired", "conflict", "forbidden")
+_FAULTS = [(_LOOK, kind) for kind in ("throttled", "lost", "expired", "forbidden")]
+
+
+@pytest.mark.parametrize(("where", "kind"), [*_FAULTS, *((where, kind) for where in _WRITES for kind in _ALL_KINDS)])
 def test_one_fault_on_the_way(project: Path, azure: LocalAzure, kind: Kind, where: str) -> None:
     paths = (project / SHOUT,)
     azure.faults.add(where, kind, retry_after="0")
