@@ -243,6 +243,15 @@ def test_a_registry(published: Call, azure: LocalAzure) -> None:
     assert azure.writes() == []
 
 
+def test_what_a_registry_does_not_take_is_told(project: Path, azure: LocalAzure) -> None:
+    own = "file:../../environments/other/environment.yml"
+    change(project / "components/count/component.yml", own, "azureml:given:1")
+    bump(())
+    with pytest.raises(AzureError, match="component count 5: Azure's client refuses it: Use fully qualified name"):
+        publish((project / "components/count",), "shared", "json", dry=False)
+    assert _there(azure, azure.registry) == set()
+
+
 def test_this_repository_in_a_registry(azure: LocalAzure, project: Path) -> None:
     """With a parallel component, whose environment stands deeper, and a sweep, whose component is its trial."""
     for folder in ("components", "environments", "pipelines"):

@@ -221,6 +221,10 @@ def test_a_version_is_not_lowered(project: Path) -> None:
             r"pipelines/talk\.yml:1:1: the pipeline 'talk' bears the name of .*count/component\.yml",
         ),
         (
+            _append(SHOUT, '"'),
+            r"shout/component\.yml:22:1: error PS001: the file is not YAML: the quote that opens here",
+        ),
+        (
             _replace("environments/small/environment.yml", "name: small", "name: s/m"),
             r"environment\.yml:1:7: 's/m' is no name that this environment can be published under",
         ),
@@ -237,6 +241,46 @@ def test_a_version_is_not_lowered(project: Path) -> None:
 def test_what_cannot_be_published(project: Path, edit: Edit, message: str) -> None:
     edit(project)
     with pytest.raises(DefinitionError, match=message):
+        _read(project)
+
+
+NESTED = """\
+type: pipeline
+name: nested
+version: 1
+inputs: {text: {type: string}}
+jobs:
+  shout: {type: command, component: ../components/shout/component.yml, inputs: {text: "${{parent.inputs.text}}"}}
+"""
+OUTER = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+jobs:
+  talk: {type: pipeline, component: ./nested.component.yml, inputs: {text: hi}}
+  own:
+    type: command
+    code: ./code
+    command: python own.py
+    environment: file:../environments/other/environment.yml
+"""
+
+
+def test_what_stands_in_a_pipeline_itself_and_pipelines_in_it_are_its_content(project: Path) -> None:
+    (project / "pipelines/nested.component.yml").write_text(NESTED)
+    (project / "pipelines/outer.yml").write_text(OUTER)
+    (project / "pipelines/code").mkdir()
+    (project / "pipelines/code/own.py").write_text("print()\n")
+    outer = _read(project).items["pipeline", "outer"]
+    assert outer.needs == (("component", "nested"), ("environment", "other"))
+    assert set(_verdicts(project, _append("pipelines/code/own.py", "#\n"))) == {"outer"}
+    assert set(_verdicts(project, _append("components/shout/src/shout.py", "#\n"))) == {
+        "shout",
+        "nested",
+        "outer",
+        "talk",
+    }
+    change(project / "pipelines/nested.component.yml", "../components/shout/component.yml", "./nested.component.yml")
+    with pytest.raises(DefinitionError, match=r"nested\.component\.yml:1:1: the component contains itself"):
         _read(project)
 
 

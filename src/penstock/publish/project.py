@@ -124,9 +124,11 @@ class _Reader:
         self._contents = Contents(library.files, digests, self._named_environment, self._named_component)
 
     def root(self, file: Path) -> Object | None:
-        """The content of a file; None if it is no object."""
-        root = self.library.document(Path(os.path.normpath(file))).root
-        return root if isinstance(root, Object) else None
+        """The content of a file; None if it is no object, or YAML of another tool."""
+        document = self.library.document(Path(os.path.normpath(file)))
+        if document.root is None and not document.tagged:
+            raise DefinitionError("\n".join(map(str, document.findings)))
+        return document.root if isinstance(document.root, Object) else None
 
     def environment(self, file: Path) -> Item:
         if file in self.by_file:
