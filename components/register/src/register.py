@@ -20,7 +20,7 @@ from penstock_steps.skipped import write_skipped
 from penstock_steps.tracking import URI_VARIABLE, has_store, job_run
 from publication import Publication, Upload, publish, repair
 
-COMPONENT = Component("register", "1.0.1")
+COMPONENT = Component("register", "1.0.2")
 _LONGEST_TAG = 100_000  # characters; mlflow 3.15, utils/validation.py, MAX_MODEL_REGISTRY_TAG_VALUE_LENGTH
 
 

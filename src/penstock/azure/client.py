@@ -62,6 +62,7 @@ def asking(what: str) -> Iterator[None]:
 
     `what` names the object: "component train 1.1.0".
     """
+    from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError as CoreError
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
@@ -76,6 +77,8 @@ def asking(what: str) -> Iterator[None]:
             raise AzureError(f"{what}: Azure says: {_said(error)}.", None) from None
         way_out = _WAYS_OUT.get(status, "Try again." if status >= 500 else "")
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
+    except MlException as error:
+        raise AzureError(f"{what}: Azure's client refuses it: {_said(error)}", 400) from None
     except CoreError as error:
         raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None
 
