@@ -6,7 +6,7 @@ PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run stop test unit fuzz lint types check bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
+.PHONY: help run stop setup test unit fuzz lint types check data-sanity publish submit cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,41 @@ test: lint types unit  ## all that a change must pass: lint, types, tests
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 	@$(MAKE) --no-print-directory .tools/azurite/.made || echo "The tests of Azure are skipped: Azurite cannot be installed here." >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+setup: .venv/.dev  ## make .venv, with all that the other targets need
+
+check: .venv/.run  ## what is wrong with any Azure ML file of the repository
+	$(BIN)/penstock check
+
+data-sanity: .venv/.dev  ## the committed data against their suites
+	$(BIN)/python -m pytest tests/data_checks $(ARGS)
+
+# What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment.
+STAGE ?= dev
+WHAT ?= $(IMAGE)
+publish: .venv/.run  ## environments, components and pipelines to Azure (STAGE=dev)
+	$(BIN)/penstock publish --stage $(STAGE) $(ARGS)
+
+submit: .venv/.run  ## PIPELINE at Azure, to its end; a rejected candidate is no failure (STAGE=dev)
+	$(BIN)/penstock submit $(PIPELINE) --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) $(ARGS)
+
+cancel: .venv/.run  ## the jobs at Azure that bear TAG=KEY=VALUE (STAGE=dev)
+	$(BIN)/penstock cancel --tag $(TAG) --stage $(STAGE)
+
+release: .venv/.run  ## the image IMAGE, by its digest, to STAGE=staging or prod at Azure
+	$(BIN)/penstock release $(WHAT) --to $(STAGE) --on azure $(ARGS)
+
+smoke: .venv/.run  ## the smoke test of ENDPOINT at Azure (STAGE=staging)
+	$(BIN)/penstock smoke $(ENDPOINT) --on azure --stage $(STAGE) $(ARGS)
+
+rollback: .venv/.run  ## what ENDPOINT at Azure served before (STAGE=prod)
+	$(BIN)/penstock rollback $(ENDPOINT) --on azure --stage $(STAGE)
+
+provision: .venv/.run  ## the workspace of STAGE and what belongs to it (ARGS="--dry-run", or "--remove --yes")
+	$(BIN)/penstock provision --stage $(STAGE) $(ARGS)
+
+schedule: .venv/.run  ## SCHEDULE at Azure (STAGE=prod)
+	$(BIN)/penstock schedule $(SCHEDULE) --stage $(STAGE) $(ARGS)
 
 fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
 	@for round in $$(seq $(or $(ROUNDS),5)); do \

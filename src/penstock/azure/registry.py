@@ -29,6 +29,7 @@ WITHDRAWN = "withdrawn"
 IMAGE = re.compile(r"(?P<registry>[\w.-]+)/(?P<repository>[\w./-]+)@(?P<digest>sha256:[0-9a-f]{64})", re.ASCII)
 _VERSION = "2024-04-01"
 _OUTPUT = "package"
+_READ_ONLY = {"provisioningState", "latestVersion", "nextVersion"}
 
 
 class Models:
@@ -50,7 +51,8 @@ class Models:
         before = document["properties"].get("tags") or {}
         after = {key: value for key, value in {**before, **tags}.items() if value is not None}
         if after != before:
-            body = {"properties": {**document["properties"], "tags": after}}
+            kept = {key: value for key, value in document["properties"].items() if key not in _READ_ONLY}
+            body = {"properties": {**kept, "tags": after}}
             with asking(_label(name, version)):
                 self._arm.put(self._id(name, version), _VERSION, body)
 

@@ -13,11 +13,14 @@ from penstock.cli.staged import STAGE
 
 @click.command()
 @click.argument("endpoint")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit XML too.")
 @ON
 @STAGE
 @WORKSPACE
 @FORMAT
-def command(endpoint: str, where: str, stage: str | None, workspace: Path | None, form: str) -> None:
+def command(
+    endpoint: str, junit: Path | None, where: str, stage: str | None, workspace: Path | None, form: str
+) -> None:
     """Ask ENDPOINT what the contract of its package has answers to, bad requests too, without a key and with another.
 
     Exit code 1 if an answer is not as it should be, or takes too long.
@@ -27,11 +30,11 @@ def command(endpoint: str, where: str, stage: str | None, workspace: Path | None
     if where == "azure":
         from penstock.cli.at_azure import releases_at
 
-        print_smoke(endpoint, releases_at(stage).smoke(endpoint), form)
+        print_smoke(endpoint, releases_at(stage).smoke(endpoint), form, junit)
         return
     from penstock.cli.looking import workspace_of
     from penstock.cli.serving import serving
 
     with serving(workspace_of(workspace)) as endpoints:
         checks = endpoints.smoke(endpoint)
-    print_smoke(endpoint, checks, form)
+    print_smoke(endpoint, checks, form, junit)

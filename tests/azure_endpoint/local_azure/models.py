@@ -73,9 +73,10 @@ class ModelRegistry:
 
     def _put_back(self, path: str, document: Document) -> None:
         """Tags that were written by a client, into the store."""
-        document["properties"].setdefault("flavors", {})
         workspace, _, rest = path.partition("/models/")
         name, _, version = rest.partition("/versions/")
+        if version:
+            document["properties"].setdefault("flavors", {})
         database = Workspace(self._jobs.workspace_folder(workspace)).tracking_db
         if not database.exists():
             return

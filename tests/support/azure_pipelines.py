@@ -1,0 +1,219 @@
+"""Walks a pipeline of Azure DevOps: expands its templates, and runs the scripts of its steps, in order, for real.
+
+It knows parameters, variables, dependsOn, and the conditions that the files use; the tasks that it meets are either
+scripts (AzureCLI), results that it looks for (PublishTestResults), or the agent's own (UsePythonVersion). Whatever else
+it meets is an error, so no step is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
+_VARIABLE = re.compile(r"\$\(([\w.]+)\)")
+_SETVARIABLE = re.compile(r"##vso\[task\.setvariable variable=(\w+);isOutput=true\](.*)")
+_AGENT_S = {"UsePythonVersion@0"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as it was run. `status`: succeeded, failed, canceled or skipped."""
+
+    job: str
+    name: str
+    script: str
+    status: str
+    said: str = ""
+
+
+@dataclass
+class Walk:
+    """What became of a pipeline."""
+
+    steps: list[Step] = field(default_factory=list)
+    stages: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return "failed" if "failed" in self.stages.values() else next(iter({*self.stages.values()} - {"skipped"}), "")
+
+    def ran(self, stage: str) -> list[tuple[str, str]]:
+        """(script, status) of the scripts of a stage's job, the set-up aside."""
+        own = [step for step in self.steps if step.job == stage and step.script not in {"", "make setup"}]
+        return [(step.script, step.status) for step in own if step.status != "skipped"]
+
+    def said(self, script: str) -> str:
+        return "".join(step.said for step in self.steps if step.script == script)
+
+
+class Walker:
+    """Runs pipelines in a copy of the repository.
+
+    `variables` are the build's and the variable group's; those of the pipeline itself are added. `cancels`: called with
+    each line that a script prints; the build is cancelled when it says so.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        self._folder, self._environment, self._variables = folder, dict(environment), dict(variables)
+        self.cancels: Callable[[str], bool] = lambda _: False
+
+    def walk(self, pipeline: str, parameters: Mapping[str, str] | None = None, **variables: str) -> Walk:
+        """`variables` are set when the build is queued, and win."""
+        document = load(self._folder / ".azure/pipelines" / pipeline, parameters)
+        shared = {**self._variables, **_variables(document.get("variables"))}
+        done = Walk()
+        for stage in document.get("stages") or [{"stage": "only", "jobs": document["jobs"]}]:
+            name, needs = stage["stage"], stage.get("dependsOn", list(done.stages)[-1:])
+            before = [done.stages[need] for need in ([needs] if isinstance(needs, str) else needs)]
+            if not _holds(stage.get("condition", "succeeded()"), before, {**shared, **variables}):
+                done.stages[name] = "skipped"
+                continue
+            statuses = [
+                self._job(name, job, {**shared, **_variables(job.get("variables")), **variables}, done)
+                for job in stage["jobs"]
+            ]
+            done.stages[name] = next((status for status in statuses if status != "succeeded"), "succeeded")
+        return done
+
+    def _job(self, stage: str, job: dict[str, Any], variables: dict[str, str], done: Walk) -> str:
+        steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
+        status = "succeeded"
+        for step in steps:
+            if not _holds(step.get("condition", "succeeded()"), [status], variables):
+                done.steps.append(Step(stage, step.get("displayName", ""), _script(step), "skipped"))
+                continue
+            ended = self._step(stage, step, variables, done)
+            done.steps.append(ended)
+            if status == "succeeded":
+                status = ended.status
+        return status
+
+    def _step(self, stage: str, step: dict[str, Any], variables: dict[str, str], done: Walk) -> Step:
+        name, script = step.get("displayName", ""), _script(step)
+        if script:
+            own = {key: _filled(value, variables) for key, value in (step.get("env") or {}).items()}
+            code, said = self._run(script, {**variables, **own})
+            for line in said.splitlines():
+                found = _SETVARIABLE.match(line)
+                if found is not None:
+                    done.outputs[found[1]] = found[2]
+            status = "canceled" if code == 130 else "failed" if code else "succeeded"
+            return Step(stage, name, script, status, said)
+        if step.get("task") == "PublishTestResults@2":
+            files = list(self._folder.glob(step["inputs"]["testResultsFiles"]))
+            return Step(stage, name, "", "succeeded" if files else "failed", str(files))
+        if "checkout" not in step and step.get("task") not in _AGENT_S:
+            raise AssertionError(f"the walker does not know this step: {step}")
+        return Step(stage, name, "", "succeeded")
+
+    def _run(self, script: str, variables: Mapping[str, str]) -> tuple[int, str]:
+        """A script as the agent runs it: variables are in its environment, names in capitals, dots as underscores."""
+        given = {key.upper().replace(".", "_"): _filled(value, variables) for key, value in variables.items()}
+        environment = {**os.environ, **self._environment, **given, "TF_BUILD": "True"}
+        said = []
+        with subprocess.Popen(
+            ["bash", "-c", _filled(script, variables)],
+            cwd=self._folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            canceled = False
+            for line in process.stdout:
+                said.append(line)
+                if not canceled and self.cancels(line):
+                    canceled = True
+                    os.killpg(process.pid, signal.SIGINT)  # what the agent sends first
+        return (130 if canceled else process.returncode), "".join(said)
+
+
+def load(file: Path, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A pipeline with its templates in their places and its parameters filled in."""
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    declared = {each["name"]: each.get("default") for each in document.pop("parameters", [])}
+    unknown = set(parameters or {}) - set(declared)
+    assert not unknown, f"{file} has no parameters {unknown}"
+    values = {**declared, **(parameters or {})}
+    lacking = [name for name, value in values.items() if value is None]
+    assert not lacking, f"{file}: {lacking} are needed"
+    expanded = _expanded(document, values, file.parent)
+    assert isinstance(expanded, dict)
+    return expanded
+
+
+def scripts(document: Any) -> Iterator[str]:
+    """Every script in a pipeline."""
+    if isinstance(document, dict):
+        script = _script(document)
+        if script:
+            yield script
+        for value in document.values():
+            yield from scripts(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from scripts(value)
+
+
+def _expanded(value: Any, parameters: Mapping[str, Any], folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _expanded(each, parameters, folder) for key, each in value.items()}
+    if isinstance(value, list):
+        return [step for each in value for step in _in_place(each, parameters, folder)]
+    if isinstance(value, str):
+        return _PARAMETER.sub(lambda found: str(parameters[found[1]]), value)
+    return value
+
+
+def _in_place(each: Any, parameters: Mapping[str, Any], folder: Path) -> list[Any]:
+    if isinstance(each, dict) and "template" in each:
+        given = _expanded(each.get("parameters", {}), parameters, folder)
+        steps: list[Any] = load(folder / each["template"], given)["steps"]
+        return steps
+    return [_expanded(each, parameters, folder)]
+
+
+def _variables(declared: Any) -> dict[str, str]:
+    if isinstance(declared, list):
+        return {each["name"]: str(each["value"]) for each in declared if "name" in each}
+    return {key: str(value) for key, value in (declared or {}).items()}
+
+
+def _script(step: Mapping[str, Any]) -> str:
+    return str(step.get("script") or (step.get("inputs") or {}).get("inlineScript") or "")
+
+
+def _filled(text: Any, variables: Mapping[str, str]) -> str:
+    """`$(name)` filled in, also in the values; one that is not known stays as it is, as in Azure DevOps."""
+    filled = _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), str(text))
+    return filled if filled == text else _filled(filled, variables)
+
+
+def _holds(condition: str, before: list[str], variables: Mapping[str, str]) -> bool:
+    """The conditions that are used. What a build that is cancelled skips is what does not ask for it."""
+    succeeded = all(status == "succeeded" for status in before)
+    simple = {
+        "succeeded()": succeeded,
+        "failed()": "failed" in before,
+        "canceled()": "canceled" in before,
+        "always()": True,
+        "succeededOrFailed()": "canceled" not in before,
+    }
+    if condition in simple:
+        return simple[condition]
+    found = re.fullmatch(r"and\(succeeded\(\), ne\(variables\['([\w.]+)'\], '(\w+)'\)\)", condition)
+    assert found is not None, f"the walker does not know this condition: {condition}"
+    return succeeded and variables.get(found[1]) != found[2]
