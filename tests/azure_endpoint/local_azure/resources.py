@@ -51,8 +51,8 @@ class Resources:
     """The answers of management.azure.com. Other modules hang what happens after a write, or an action, on it.
 
     `written[kind]` is called with the path and the document after a PUT or PATCH was kept (in the operation, for kinds
-    that take long; what it raises fails the operation); `removed[kind]` before a document goes; `actions[name]` answers
-    POST .../name.
+    that take long; what it raises fails the operation); `removed[kind]` before a document goes; `found[kind]` answers a
+    GET of what no document is kept for, None if it cannot either; `actions[name]` answers POST .../name.
     """
 
     def __init__(self, documents: Documents, operations: Operations) -> None:
@@ -60,6 +60,7 @@ class Resources:
         self.checked: dict[str, Hook] = {}
         self.written: dict[str, Hook] = {}
         self.removed: dict[str, Hook] = {}
+        self.found: dict[str, Callable[[str], Any]] = {}
         self.actions: dict[str, Callable[[str, Any], Any]] = {}
         self.app = flask.Flask("management")
         for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
@@ -81,6 +82,9 @@ class Resources:
         found = self.documents.get(path)
         if found is not None:
             return found
+        elsewhere = self.found[kind_of(path)](path) if kind_of(path) in self.found else None
+        if elsewhere is not None:
+            return elsewhere
         if not is_collection(path):
             raise not_found(path)
         self._parent_of(path)

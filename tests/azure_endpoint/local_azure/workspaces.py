@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import flask
 from azure.core.exceptions import ResourceExistsError
 
 from local_azure.azurite import ACCOUNT, Azurite
@@ -22,6 +23,7 @@ class Workspaces:
     def __init__(self, resources: Resources, azurite: Azurite) -> None:
         self._documents, self._azurite = resources.documents, azurite
         resources.written["workspaces"] = self.created
+        resources.found["workspaces/codes/versions"] = self._codes
         resources.actions["listSecrets"] = self._secrets
         resources.actions["startPendingUpload"] = self._upload
 
@@ -64,6 +66,18 @@ class Workspaces:
     def _secrets(self, path: str, _body: Any) -> Any:
         container = self._documents.get(path)["properties"]["containerName"]  # type: ignore[index]
         return {"secretsType": "Sas", "sasToken": self._azurite.container_sas(container)}
+
+    def _codes(self, path: str) -> Any:
+        """A code is found by the hash of its content under whatever name it was put."""
+        wanted = flask.request.args.get("hash")
+        codes, _, _ = path.rpartition("/codes/")
+        found = [
+            version
+            for code in self._documents.children(f"{codes}/codes")
+            for version in self._documents.children(f"{code['id']}/versions")
+            if version["properties"].get("properties", {}).get("hash_sha256") == wanted
+        ]
+        return {"value": found} if wanted else None
 
     def _upload(self, path: str, _body: Any) -> Any:
         """A place of its own for what is going to be version `path`."""
