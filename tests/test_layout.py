@@ -29,11 +29,23 @@ ARROWS = {
     "report": {"spec", "graph", "plan", "store"},
     "azure": {"spec", "graph", "compile", "store"},
     "release": {"spec", "store"},
-    "schedule": {"spec", "store"},
+    "schedule": {"spec", "store", "report"},
     "cli": {"spec", "graph", "check", "plan", "compile", "store", "run", "report", "azure", "release", "schedule"},
 }
 PURE = ("spec", "graph", "check", "plan")
-NEVER_HEAVY_ON_IMPORT = ("spec", "graph", "check", "plan", "run", "store", "cli", "compile", "report", "release", "schedule")
+NEVER_HEAVY_ON_IMPORT = (
+    "spec",
+    "graph",
+    "check",
+    "plan",
+    "run",
+    "store",
+    "cli",
+    "compile",
+    "report",
+    "release",
+    "schedule",
+)
 
 
 def _python_files() -> list[Path]:

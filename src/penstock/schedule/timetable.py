@@ -38,7 +38,10 @@ _DAY = timedelta(days=1)
 
 
 class Timetable(Struct, frozen=True):
-    """The moments at which a trigger fires: from `start` on, until `end` if there is one, both inclusive and aware."""
+    """The moments at which a trigger fires: from `start` on, until `end` if there is one, both inclusive and aware.
+
+    `start` has whole seconds.
+    """
 
     trigger: Cron | Recurrence
     zone: ZoneInfo
@@ -98,14 +101,13 @@ def _rule(trigger: Cron | Recurrence, start: datetime) -> rrule:
 
     if isinstance(trigger, Cron):
         hours, minutes, days = trigger.hours, trigger.minutes, trigger.week_days
-        first = start.replace(microsecond=0)
-        return rrule(DAILY, dtstart=first, byhour=hours, byminute=minutes, bysecond=0, byweekday=days)
+        return rrule(DAILY, dtstart=start, byhour=hours, byminute=minutes, bysecond=0, byweekday=days)
     frequency = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}[trigger.frequency]
     if not trigger.has_pattern:
-        return rrule(frequency, dtstart=start.replace(microsecond=0), interval=trigger.interval)
+        return rrule(frequency, dtstart=start, interval=trigger.interval)
     return rrule(
         frequency,
-        dtstart=start.replace(microsecond=0),
+        dtstart=start,
         interval=trigger.interval,
         byhour=trigger.hours or None,
         byminute=trigger.minutes or None,
@@ -132,7 +134,7 @@ def timetable_of(schedule: Schedule, since: datetime) -> Timetable:
         else since.replace(microsecond=0)
     )
     end = _aware(schedule.end, zone, schedule.end_place) if schedule.end is not None else None
-    return Timetable(schedule.trigger, zone, start, end)
+    return Timetable(schedule.trigger, zone, start.replace(microsecond=0), end)
 
 
 def _aware(moment: datetime, zone: ZoneInfo, place: Place) -> datetime:

@@ -30,7 +30,7 @@ PATTERN_KEYS: dict[str, tuple[str, ...]] = {
     "week": ("hours", "minutes", "week_days"),
     "month": ("hours", "minutes", "week_days", "month_days"),
 }
-RULE = "PS951"
+REFUSED = "PR130"  # as the refusals of `penstock.plan.refusals`: no rule of `penstock check`
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _CRON_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _PART = re.compile(r"(?:(\*)|(\d+)(?:-(\d+))?)(?:/(\d+))?")
@@ -49,7 +49,7 @@ class Cron(Struct, frozen=True):
 
 
 class Recurrence(Struct, frozen=True):
-    """Every `interval` minutes, hours, days, weeks or months; on the days and at the times of the pattern, if it has one.
+    """Every `interval` minutes, hours, days, weeks or months; at the times of the pattern, if it has one.
 
     `week_days` count from Monday, 0. Without a pattern all four are empty, and the start says the rest.
     """
@@ -86,10 +86,10 @@ class Schedule(Struct, frozen=True):
     changes: dict[str, str]
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     def __init__(self, message: str, place: Place, fix: str = "") -> None:
         super().__init__(message)
-        self.finding = Finding(RULE, "error", message, place, fix)
+        self.finding = Finding(REFUSED, "error", message, place, fix)
 
 
 def read_schedule(root: Mapping, file: Path) -> tuple[Schedule | None, tuple[Finding, ...]]:
@@ -100,7 +100,7 @@ def read_schedule(root: Mapping, file: Path) -> tuple[Schedule | None, tuple[Fin
     for part in (reader.name, reader.trigger, reader.times, reader.job):
         try:
             values |= part()
-        except _Fault as fault:
+        except _FaultError as fault:
             faults.append(fault.finding)
     if faults:
         return None, tuple(faults)
@@ -117,7 +117,7 @@ class _Reader(Struct):
         name = self.root.text("name")
         if name is None or not _NAME.fullmatch(name):
             message = "a schedule needs a 'name'" if name is None else f"'{name}' is no name for a schedule"
-            raise _Fault(f"{message}.", self.root.key_place("name"), "Write letters, digits, '_', '-' and '.'.")
+            raise _FaultError(f"{message}.", self.root.key_place("name"), "Write letters, digits, '_', '-' and '.'.")
         return {"name": name}
 
     def trigger(self) -> dict[str, object]:
@@ -125,7 +125,7 @@ class _Reader(Struct):
         kind = (trigger.text("type") or "").lower() if trigger is not None else ""
         if trigger is None or kind not in ("cron", "recurrence"):
             message = "a schedule needs a 'trigger' of type cron or recurrence."
-            raise _Fault(message, (trigger or self.root).key_place("type" if trigger is not None else "trigger"))
+            raise _FaultError(message, (trigger or self.root).key_place("type" if trigger is not None else "trigger"))
         return {"trigger": _cron(trigger) if kind == "cron" else _recurrence(trigger)}
 
     def times(self) -> dict[str, object]:
@@ -145,11 +145,12 @@ class _Reader(Struct):
         named = created.get("job") if isinstance(created, Mapping) else created
         if not isinstance(named, Scalar) or not isinstance(named.value, str):
             fix = "Write create_job: ./pipeline.yml, or {type: pipeline, job: ./pipeline.yml}."
-            raise _Fault("a schedule starts a job from a file.", place, fix)
+            raise _FaultError("a schedule starts a job from a file.", place, fix)
         if named.value.startswith("azureml:"):
             fix = "Name the job's YAML file."
-            raise _Fault(f"the job '{named.value}' is known only to Azure.", named.place, fix)
-        changed = [entry for entry in created if entry.key.text not in ("job", "type")] if created is not named else []
+            raise _FaultError(f"the job '{named.value}' is known only to Azure.", named.place, fix)
+        entries = created if isinstance(created, Mapping) else ()
+        changed = [entry for entry in entries if entry.key.text not in ("job", "type")]
         changes = {path: text for entry in changed for path, text in _leaves(entry.key.text, entry.value)}
         return {"job": self.file.parent / named.value.removeprefix("file:"), "changes": changes}
 
@@ -168,17 +169,23 @@ def _cron(trigger: Mapping) -> Cron:
     fields = expression.split() if expression is not None else []
     if len(fields) != 5:
         fix = 'Write "15 3 * * 1-5": minute, hour, day of the month, month, day of the week.'
-        raise _Fault("a cron trigger needs an 'expression' of five fields.", _value_place(trigger, "expression"), fix)
+        raise _FaultError(
+            "a cron trigger needs an 'expression' of five fields.", _value_place(trigger, "expression"), fix
+        )
     try:
         days = _numbers(_with_numbers(fields[4]), 0, 6)
         return Cron(_numbers(fields[0], 0, 59), _numbers(fields[1], 0, 23), tuple(sorted((d - 1) % 7 for d in days)))
     except ValueError as error:
         message = f"'{expression}' is no cron expression: {error}."
-        raise _Fault(message, _value_place(trigger, "expression")) from None
+        raise _FaultError(message, _value_place(trigger, "expression")) from None
 
 
 def _numbers(field: str, low: int, high: int) -> tuple[int, ...]:
-    """The numbers of a field with `*`, `,`, `-` and `/`: `1-5`, `*/15`, `3/10` (from 3 on). Raises ValueError."""
+    """The numbers of a field with `*`, `,`, `-` and `/`: `1-5`, `*/15`, `3/10` (from 3 on). Raises ValueError.
+
+    Of a range that ends before it begins the ends are exchanged, as NCrontab does (github.com/atifaziz/NCrontab,
+    CrontabField.Accumulate), which Azure's pages refer to: the hours 22-4 are those from 4 to 22.
+    """
     found: set[int] = set()
     for part in field.split(","):
         match = _PART.fullmatch(part)
@@ -187,7 +194,8 @@ def _numbers(field: str, low: int, high: int) -> tuple[int, ...]:
         every, first, last, step = match.groups()
         begin = low if every else int(first)
         end = int(last) if last else high if every or step else begin
-        if not low <= begin <= high or not low <= end <= high or end < begin or step == "0":
+        begin, end = min(begin, end), max(begin, end)
+        if begin < low or end > high or step == "0":
             raise ValueError(f"'{part}' is not within {low} to {high}")
         found.update(range(begin, end + 1, int(step or 1)))
     return tuple(sorted(found))
@@ -208,17 +216,17 @@ def _recurrence(trigger: Mapping) -> Recurrence:
     frequency, interval = (trigger.text("frequency") or "").lower(), trigger.get("interval")
     if frequency not in PATTERN_KEYS:
         message = "a recurrence needs a 'frequency': minute, hour, day, week or month."
-        raise _Fault(message, _value_place(trigger, "frequency"))
+        raise _FaultError(message, _value_place(trigger, "frequency"))
     if not isinstance(interval, Scalar) or type(interval.value) is not int or interval.value < 1:
         message = "a recurrence needs an 'interval', a whole number of at least 1."
-        raise _Fault(message, _value_place(trigger, "interval"))
+        raise _FaultError(message, _value_place(trigger, "interval"))
     pattern = trigger.mapping("schedule") or Mapping(trigger.place, {})
     for entry in pattern:
         if entry.key.text not in PATTERN_KEYS[frequency]:
             message = (
                 f"'{entry.key.text}' has no meaning for a recurrence by {frequency}: Azure documents it for others."
             )
-            raise _Fault(message, entry.key.place, _fitting(entry.key.text))
+            raise _FaultError(message, entry.key.place, _fitting(entry.key.text))
     return Recurrence(
         cast("Frequency", frequency),
         interval.value,
@@ -238,7 +246,7 @@ def _within(pattern: Mapping, key: str, low: int, high: int) -> tuple[int, ...]:
     found = set()
     for item in _items(pattern, key):
         if type(item.value) is not int or not low <= item.value <= high:
-            raise _Fault(f"{key} are whole numbers within {low} to {high}, not {item.text}.", item.place)
+            raise _FaultError(f"{key} are whole numbers within {low} to {high}, not {item.text}.", item.place)
         found.add(item.value)
     return tuple(sorted(found))
 
@@ -253,7 +261,7 @@ def _items(pattern: Mapping, key: str) -> list[Scalar]:
 def _week_day(item: Scalar) -> int:
     name = scalar_text(item).lower()
     if name not in WEEK_DAYS:
-        raise _Fault(f"'{scalar_text(item)}' is no day of the week.", item.place, "Write monday, for example.")
+        raise _FaultError(f"'{scalar_text(item)}' is no day of the week.", item.place, "Write monday, for example.")
     return WEEK_DAYS.index(name)
 
 
@@ -265,7 +273,7 @@ def _time(trigger: Mapping, key: str) -> datetime | None:
         return datetime.fromisoformat(text.strip())
     except ValueError:
         fix = 'Write "2026-01-05T03:15:00", in quotes.'
-        raise _Fault(f"'{text}' is no date and time.", _value_place(trigger, key), fix) from None
+        raise _FaultError(f"'{text}' is no date and time.", _value_place(trigger, key), fix) from None
 
 
 def _value_place(mapping: Mapping, key: str) -> Place:
