@@ -156,8 +156,11 @@ class _Reader(Struct):
 
 
 def _leaves(path: str, node: Node) -> Iterator[tuple[str, str]]:
-    """Dotted paths of what a mapping sets, the values in JSON: Azure's client merges mappings key by key."""
-    if isinstance(node, Mapping) and node.entries:
+    """Dotted paths of what a mapping sets, the values in JSON: Azure's client merges mappings key by key.
+
+    An empty mapping changes nothing.
+    """
+    if isinstance(node, Mapping):
         for entry in node:
             yield from _leaves(f"{path}.{entry.key.text}", entry.value)
     else:
@@ -224,7 +227,7 @@ def _recurrence(trigger: Mapping) -> Recurrence:
     for entry in pattern:
         if entry.key.text not in PATTERN_KEYS[frequency]:
             message = (
-                f"'{entry.key.text}' has no meaning for a recurrence by {frequency}: Azure documents it for others."
+                f"'{entry.key.text}' means nothing for a recurrence by {frequency}; Azure documents it for others."
             )
             raise _FaultError(message, entry.key.place, _fitting(entry.key.text))
     return Recurrence(
