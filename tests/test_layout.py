@@ -45,6 +45,7 @@ NEVER_HEAVY_ON_IMPORT = (
     "report",
     "release",
     "schedule",
+    "azure",
 )
 
 

@@ -40,7 +40,7 @@ def test_help_is_light(arguments: list[str]) -> None:
     ("arguments", "message"),
     [
         (["rnu"], "Did you mean 'run'?"),
-        (["frobnicate"], "The commands are: asset, check, "),
+        (["frobnicate"], "The commands are: asset, cancel, check, "),
         (["run"], "Missing argument 'JOB'"),
         (["run", "x.yml", "--job", "2"], "No such option"),
         (["run", "x.yml", "--jobs", "0"], "--jobs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -64,9 +65,10 @@ def selected(nodes: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def test_each_fire_trains_on_what_is_newest_then(tmp_path: Path) -> None:
+def test_each_fire_trains_on_what_is_newest_then(tmp_path: Path, empty_store: Path) -> None:
     weekly = Weekly(tmp_path)
     weekly.data.mkdir(parents=True)
+    shutil.copyfile(empty_store, weekly.workspace / "mlflow.db")
     (weekly.data / "2026-04.csv").write_text("".join(TABLE[:350]))
     assert weekly.fire() == {}, "it begins when it is made; what came before is not made up for"
 

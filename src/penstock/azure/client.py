@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def connect(stage: Stage, *, registry: bool = False) -> MLClient:
         except ImportError as error:
             raise AzureError(f"{error}; install them: pip install 'penstock[azure]'", None) from None
         credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
-        options: dict[str, Any] = {"enable_telemetry": False}
+        options: dict[str, Any] = {"enable_telemetry": False, "show_progress": sys.stderr.isatty()}
         if registry:
             return MLClient(credential, registry_name=stage.registry, **options)
         return MLClient(credential, stage.subscription, stage.resource_group, stage.workspace, **options)

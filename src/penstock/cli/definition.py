@@ -57,6 +57,36 @@ def load_plan(
     cannot be read or has errors.
     """
     catalog = catalog or catalog_of(file, None)
+    library = Library(disk, catalog=catalog)
+    subject = _read(file, overrides, disk, library)
+    graph, notes = subject.graph, []
+    findings = tuple(map(for_this_machine, _unsuppressed(subject, disk)))
+    if graph is not None:
+        locator = Locator(catalog, graph)
+        graph, notes = locator.located(), [*library.notes, *locator.notes]
+        findings = once([*findings, *refusals(graph), *locator.findings, *_without_spark(graph)])
+        findings = (*findings, *bad_tables(graph, disk))
+    if graph is None or any(finding.severity == "error" for finding in findings):
+        raise InvalidJobError(file, findings)
+    return replace(make_plan(graph), notes=tuple(notes)), findings
+
+
+def check_job(file: Path, overrides: tuple[str, ...], disk: Disk) -> tuple[Finding, ...]:
+    """What `check` finds in a job YAML with the overrides: its warnings.
+
+    Raises:
+        InvalidJobError: it finds errors.
+        DefinitionError: the file cannot be read, or is no job.
+    """
+    subject = _read(file, overrides, disk, Library(disk))
+    findings = suppressions(disk).apply(check(subject), [str(file)])
+    if any(finding.severity == "error" for finding in findings):
+        raise InvalidJobError(file, findings)
+    return findings
+
+
+def _read(file: Path, overrides: tuple[str, ...], disk: Disk, library: Library) -> Subject:
+    """The job in a file. Raises DefinitionError if it cannot be read, or is no job."""
     try:
         document = parse(disk.read(file), str(file))
     except IsADirectoryError:
@@ -69,18 +99,10 @@ def load_plan(
     if root is None:
         raise InvalidJobError(file, document.findings)
     document = Document(document.file, root, document.findings)
-    library = Library(disk, catalog=catalog)
     subject = subject_of(document, file, disk, Kind("job", job_type(root)), library)
-    graph, notes = subject.graph if subject is not None else None, []
-    findings = tuple(map(for_this_machine, _unsuppressed(subject, disk))) if subject else ()
-    if graph is not None:
-        locator = Locator(catalog, graph)
-        graph, notes = locator.located(), [*library.notes, *locator.notes]
-        findings = once([*findings, *refusals(graph), *locator.findings, *_without_spark(graph)])
-        findings = (*findings, *bad_tables(graph, disk))
-    if graph is None or any(finding.severity == "error" for finding in findings):
-        raise InvalidJobError(file, findings)
-    return replace(make_plan(graph), notes=tuple(notes)), findings
+    if subject is None:
+        raise InvalidJobError(file, document.findings)
+    return subject
 
 
 def _without_spark(graph: Graph) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from penstock.errors import PenstockError  # noqa: E402
 # verb -> one line of help, so that `penstock --help` imports no verb.
 VERBS = {
     "asset": "Create and list the components, data, environments and models of the workspace.",
+    "cancel": "Cancel jobs at Azure.",
     "check": "Tell what is wrong with Azure ML YAML, without an account.",
     "compile": "Write pipelines/X.yml from the azure.ai.ml pipelines in pipelines/X.py.",
     "diff": "Tell what two runs did differently, and why.",
@@ -33,6 +34,7 @@ VERBS = {
     "show": "Show a run; or a model version and all that made it.",
     "smoke": "Test an endpoint by the contract of its package.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",
+    "submit": "Submit a job YAML to a workspace at Azure.",
 }
 
 
@@ -77,6 +79,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Call the verb: turns exceptions into messages and exit codes."""
+    # MLflow tells its makers what it is used for, unless it is told not to; a step's process inherits this
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         code = cli.main(prog_name="penstock", standalone_mode=False)
     except PenstockError as error:

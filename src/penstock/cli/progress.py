@@ -33,8 +33,12 @@ def log_tail(log: str) -> str:
     with Path(log).open("rb") as stream:
         stream.seek(0, 2)
         stream.seek(max(0, stream.tell() - _TAIL_BYTES))
-        lines = stream.read().decode(errors="replace").splitlines()
-    return "\n".join(f"    {printable(line[-_TAIL_WIDTH:])}" for line in lines[-_TAIL_LINES:])
+        return indented(stream.read().decode(errors="replace"))
+
+
+def indented(text: str) -> str:
+    """The last lines of a text, indented, without what a terminal would take for commands."""
+    return "\n".join(f"    {printable(line[-_TAIL_WIDTH:])}" for line in text.splitlines()[-_TAIL_LINES:])
 
 
 def describe(result: NodeResult) -> str:

@@ -21,6 +21,7 @@ from local_azure.errors import install
 from local_azure.faults import Faults
 from local_azure.history import History
 from local_azure.jobs import Jobs
+from local_azure.models import ModelRegistry
 from local_azure.operations import Operations
 from local_azure.proxy import Proxy
 from local_azure.resources import Resources
@@ -48,6 +49,7 @@ class LocalAzure:
         self.workspaces = Workspaces(self.resources, self.azurite)
         self.blobs = Blobs(self.azurite, self.documents)
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)
+        self.models = ModelRegistry(self.resources, self.blobs, self.jobs)
         self.history = History(self.jobs, self.blobs)
         hosts = {
             r"management\.azure\.com": _app(self.resources.app),

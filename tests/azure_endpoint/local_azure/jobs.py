@@ -41,6 +41,7 @@ class Job:
     document: Document
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     began: str = ""
     over: str = ""
@@ -72,6 +73,8 @@ class Jobs:
     def __init__(self, resources: Resources, blobs: Blobs, folder: Path, variables: Variables) -> None:
         self._resources, self._blobs, self._folder, self._variables = resources, blobs, folder, variables
         self.jobs: dict[str, Job] = {}
+        self.after: list[Callable[[str], None]] = []
+        """Called with the workspace's path when a job's engine has ended, before the job has."""
         resources.checked["workspaces/jobs"] = self._check
         resources.written["workspaces/jobs"] = self._start
         resources.found["workspaces/jobs"] = self._child_document
@@ -145,7 +148,8 @@ class Jobs:
         properties.setdefault("properties", {})
         for output, given in (properties.get("outputs") or {}).items():
             given["uri"] = given.get("uri") or f"azureml://datastores/{STORE}/paths/azureml/{name}/{output}/"
-        job = Job(path, document, self._folder / "jobs" / name)
+        home = self.workspace_folder(path.rpartition("/jobs/")[0])
+        job = Job(path, document, home.with_name(f"{home.name}-jobs") / name)
         job.status, job.began = "NotStarted", _now()
         self.jobs[key] = job
         threading.Thread(target=self._live, args=[job], daemon=True).start()
@@ -170,7 +174,7 @@ class Jobs:
             job.ended.set()
 
     def _run(self, job: Job, file: Path, home: Path) -> None:
-        if job.status == "CancelRequested":
+        if job.cancelled.is_set():
             self._end(job, "Canceled")
             return
         _, _, subscription, _, group, *_ = job.workspace.split("/")
@@ -185,7 +189,9 @@ class Jobs:
                 cwd=job.folder,
                 env={**os.environ, **self._variables(), **{f"AZUREML_ARM_{k}": v for k, v in arm.items()}},
             )
-        job.status = "Running"
+        job.status = "CancelRequested" if job.cancelled.is_set() else "Running"
+        if job.cancelled.is_set():  # in this very moment
+            job.process.send_signal(signal.SIGTERM)
         sent: dict[str, int] = {}
         while True:
             try:
@@ -195,9 +201,11 @@ class Jobs:
                 self._send_logs(job, sent)
         self._send_logs(job, sent)
         self._send_outputs(job)
+        for each in self.after:
+            each(job.workspace)
         run = self.run(job)
-        if run is None:
-            self._end(job, "Failed", said.read_text())
+        if run is None:  # the engine had not begun, or refuses the job
+            self._end(job, "Canceled" if job.cancelled.is_set() else "Failed", said.read_text())
             return
         self._end(job, LAST_WORDS.get(run.status, "Failed"), "Pipeline has some failed steps. See child run for more.")
 
@@ -229,6 +237,7 @@ class Jobs:
         if job is None:
             raise RefusedError(404, "UserError", f"There is no job {path.rpartition('/')[2]}.")
         if not job.ended.is_set():
+            job.cancelled.set()
             job.status = "CancelRequested"
             if job.process is not None and job.process.poll() is None:
                 job.process.send_signal(signal.SIGTERM)

@@ -37,7 +37,7 @@ class Operations:
 
         threading.Thread(target=done, daemon=True).start()
         url = f"https://management.azure.com/subscriptions/{subscription}/{_LOCATION}/{name}?api-version=2024-01-01"
-        return {"Azure-AsyncOperation": url, "Retry-After": "0"}
+        return {"Azure-AsyncOperation": url, "x-ms-retry-after-ms": "50"}
 
     def status(self, name: str) -> Any:
         result = self._results.get(name)
@@ -45,5 +45,6 @@ class Operations:
             raise RefusedError(404, "OperationNotFound", f"There is no operation {name}.")
         self._left[name] -= 1
         if result is None or self._left[name] >= 0:
-            return flask.Response('{"status": "InProgress"}', headers={"Retry-After": "0"}, mimetype="application/json")
+            headers = {"x-ms-retry-after-ms": "50"}
+            return flask.Response('{"status": "InProgress"}', headers=headers, mimetype="application/json")
         return result

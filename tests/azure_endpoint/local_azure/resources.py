@@ -100,10 +100,15 @@ class Resources:
             if before is not None and kind.endswith("/versions"):
                 _same(path, before, body)
             if kind.endswith("/versions"):
-                container = path.rpartition("/versions/")[0]
-                if container not in self.documents:
-                    self.documents.put(container, {"properties": {}})
+                self._count(*path.rsplit("/versions/", 1))
             return self._keep(kind, path, body, before)
+
+    def _count(self, path: str, version: str) -> None:
+        """Note in the container of a version which is the latest, and which number comes next."""
+        container = self.documents.get(path) or self.documents.put(path, {"properties": {}})
+        numbers = [int(each["name"]) for each in self.documents.children(f"{path}/versions") if each["name"].isdigit()]
+        highest = max([0, *numbers, *([int(version)] if version.isdigit() else [])])
+        container["properties"].update(latestVersion=version, nextVersion=str(highest + 1))
 
     def _keep(self, kind: str, path: str, body: Document, before: Document | None) -> Any:
         status = 200 if before is not None else 201
@@ -208,7 +213,7 @@ def owner_of(path: str) -> str:
 
 def _same(path: str, before: Document, body: Document) -> None:
     old, new = (
-        {k: v for k, v in document["properties"].items() if k not in _CHANGEABLE and v is not None}
+        {k: _short(v) for k, v in document["properties"].items() if k not in _CHANGEABLE and v not in (None, {})}
         for document in (before, body)
     )
     if old != new:
@@ -217,6 +222,11 @@ def _same(path: str, before: Document, body: Document) -> None:
             f"A different entity is already registered as {path}; it differs in {', '.join(changed)}. "
             "Versions are immutable."
         )
+
+
+def _short(value: Any) -> Any:
+    """A data URI without the workspace, which may stand in it or not."""
+    return re.sub(r"^azureml:/.*/(?=datastores/)", "azureml://", value) if isinstance(value, str) else value
 
 
 def _merged(before: Any, change: Any) -> Any:

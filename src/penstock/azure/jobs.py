@@ -1,0 +1,191 @@
+"""Jobs in a workspace: submitted, followed to their end, cancelled; and what they decided."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from msgspec import Struct
+
+from penstock.azure.client import AzureError, asking
+from penstock.compile.client import quiet
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities import Job
+
+# The words in which Azure says that a job is over.
+COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
+OVER = (COMPLETED, FAILED, CANCELED, "NotResponding", "Paused")
+DECISION_OUTPUT = "decision"
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 1.0, 15.0, 1.3
+_PATIENCE_S = 600
+_NAME = re.compile(r"[^a-z0-9_]+")
+_LONGEST_NAME = 200  # of 255: what Azure derives of it needs some
+
+
+class Submitted(Struct, frozen=True):
+    """A job that Azure has taken. `url`: its page in the Studio."""
+
+    name: str
+    url: str
+    outputs: tuple[str, ...]
+
+
+class NodeState(Struct, frozen=True):
+    """A node of a job: its name in the pipeline, the name of its own job, its status in Azure's words."""
+
+    name: str
+    job: str
+    status: str
+    reused: bool = False
+
+
+class Ended(Struct, frozen=True):
+    """How a job ended. `logs`: what each node printed that failed."""
+
+    status: str
+    nodes: tuple[NodeState, ...]
+    logs: Mapping[str, str]
+
+
+def load(file: Path, overrides: tuple[str, ...]) -> Job:
+    """The job of a file as azure-ai-ml has it, with each `dotted.path=value` set. Raises DefinitionError."""
+    with quiet():
+        from azure.ai.ml import load_job
+
+        changes = [{path: yaml.safe_load(value)} for path, _, value in (each.partition("=") for each in overrides)]
+        try:
+            return load_job(file, params_override=changes)
+        except Exception as error:
+            # of many types, TypeError among them
+            raise DefinitionError(f"{file}: Azure's client refuses it: {str(error).strip()}") from error
+
+
+def new_name(job: Job) -> str:
+    """A name that no other job has; chosen here, so that to send the job once more is not to submit it twice."""
+    base = _NAME.sub("_", str(job.experiment_name or job.display_name or "job").lower()).strip("_") or "job"
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime())
+    return f"{base[:_LONGEST_NAME]}_{stamp}_{secrets.token_hex(3)}"
+
+
+def submit(client: MLClient, job: Job, tags: Mapping[str, str]) -> Submitted:
+    """Upload what the job needs, and submit it. `job.name` is set before. Raises AzureError."""
+    job.tags = {**(job.tags or {}), **tags}
+    with asking(f"job {job.name}"):
+        made = client.jobs.create_or_update(job)
+        return Submitted(made.name, made.studio_url or "", tuple(getattr(made, "outputs", None) or ()))
+
+
+def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warned: Callable[[str], None]) -> Ended:
+    """Wait until a job is over; `told` gets each change of a node.
+
+    That Azure cannot be asked for a while is told by `warned` and waited out, for ten minutes.
+
+    Raises:
+        AzureError: it cannot be asked, for longer than that or for a reason that does not pass.
+    """
+    seen: dict[str, NodeState] = {}
+    wait, lost_since = _FIRST_WAIT_S, None
+    while True:
+        try:
+            status, nodes = _status(client, name), _nodes(client, name)
+            lost_since = None
+        except AzureError as error:
+            if error.status not in (None, 401, 408, 429) and error.status < 500:
+                raise
+            if lost_since is None:
+                lost_since = time.monotonic()
+                warned(f"{error} The job goes on meanwhile.")
+            elif time.monotonic() - lost_since > _PATIENCE_S:
+                raise
+        else:
+            for node in nodes:
+                if seen.get(node.job) != node:
+                    told(node)
+                    seen[node.job] = node
+            if status in OVER:
+                failed = [node for node in nodes if node.status == FAILED]
+                return Ended(status, tuple(nodes), {node.name: _log_end(client, node) for node in failed})
+        time.sleep(wait)
+        wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
+
+
+def cancel(client: MLClient, name: str) -> str:
+    """Cancel a job, and wait until it is over; returns its last status. One that is over stays as it is."""
+    with asking(f"job {name}"):
+        if _status(client, name) not in OVER:
+            client.jobs.begin_cancel(name).result()
+    wait = _FIRST_WAIT_S
+    while (status := _status(client, name)) not in OVER:
+        time.sleep(wait)
+        wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
+    return status
+
+
+def tagged(client: MLClient, tags: Mapping[str, str]) -> list[str]:
+    """The names of the jobs that bear all of these tags and are not over. Raises AzureError."""
+    with asking(f"the jobs of {client.workspace_name}"):
+        return [
+            job.name
+            for job in client.jobs.list()
+            if _word(job.status) not in OVER and tags.items() <= (job.tags or {}).items()
+        ]
+
+
+def decision(client: MLClient, submitted: Submitted) -> dict[str, Any] | None:
+    """What the job's output `decision` says (decision.json, as the component evaluate writes it); None without one."""
+    from penstock_steps.decision import DECISION_FILE, read_decision
+    from penstock_steps.errors import StepError
+
+    if DECISION_OUTPUT not in submitted.outputs:
+        return None
+    with tempfile.TemporaryDirectory(prefix="penstock-") as temporary:
+        with asking(f"job {submitted.name}, output {DECISION_OUTPUT}"):
+            client.jobs.download(submitted.name, output_name=DECISION_OUTPUT, download_path=temporary)
+        for file in Path(temporary).rglob(DECISION_FILE):
+            try:
+                found = read_decision(file.parent)
+            except StepError:
+                return None  # somebody else's
+            return {"verdict": found.verdict, "reasons": list(found.reasons), "metrics": found.metrics}
+    return None
+
+
+def _status(client: MLClient, name: str) -> str:
+    with asking(f"job {name}"):
+        return _word(client.jobs.get(name).status)
+
+
+def _word(status: Any) -> str:
+    return str(getattr(status, "value", status))
+
+
+def _nodes(client: MLClient, name: str) -> list[NodeState]:
+    with asking(f"the nodes of job {name}"):
+        return list(_node_states(client, name))
+
+
+def _node_states(client: MLClient, name: str) -> Iterator[NodeState]:
+    for child in client.jobs.list(parent_job_name=name):
+        reused = (child.properties or {}).get("azureml.isreused") == "true"
+        yield NodeState(child.display_name or child.name, child.name, _word(child.status), reused)
+
+
+def _log_end(client: MLClient, node: NodeState) -> str:
+    """What a node printed, or why that cannot be had."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as temporary:
+        try:
+            with asking(f"the log of {node.name}"):
+                client.jobs.download(node.job, download_path=temporary)
+        except AzureError as error:
+            return str(error)
+        logs = sorted(Path(temporary).rglob("std_log*.txt"))
+        return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)

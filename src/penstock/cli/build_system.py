@@ -1,0 +1,61 @@
+"""The build system that this process runs in: what it says of the build, and what it wants to be told.
+
+Azure DevOps: https://learn.microsoft.com/azure/devops/pipelines/build/variables and
+https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands; GitHub Actions:
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions; Jenkins:
+https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+
+def build_tags(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Tags that lead from a job to the build that submitted it: `build`, `build_url` and `commit`; none elsewhere."""
+    get = environment.get
+    if get("TF_BUILD"):
+        base = f"{get('SYSTEM_TEAMFOUNDATIONCOLLECTIONURI', '')}{get('SYSTEM_TEAMPROJECT', '')}"
+        build = get("BUILD_BUILDID", "")
+        found = {"build": build, "build_url": f"{base}/_build/results?buildId={build}"}
+        found["commit"] = get("BUILD_SOURCEVERSION", "")
+    elif get("GITHUB_ACTIONS"):
+        build = get("GITHUB_RUN_ID", "")
+        url = f"{get('GITHUB_SERVER_URL', '')}/{get('GITHUB_REPOSITORY', '')}/actions/runs/{build}"
+        found = {"build": build, "build_url": url, "commit": get("GITHUB_SHA", "")}
+    elif get("JENKINS_URL"):
+        found = {"build": get("BUILD_TAG", ""), "build_url": get("BUILD_URL", ""), "commit": get("GIT_COMMIT", "")}
+    else:
+        return {}
+    return {key: value for key, value in found.items() if value}
+
+
+def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> None:
+    """Hand on values to the later steps of the build: variables in Azure DevOps, outputs in GitHub Actions.
+
+    Azure's agent reads logging commands from stderr too, and stdout may have to be one JSON document.
+    """
+    if environment.get("TF_BUILD"):
+        for name, value in values.items():
+            click.echo(f"##vso[task.setvariable variable={name};isOutput=true]{_one_line(value)}", err=True)
+    elif environment.get("GITHUB_OUTPUT"):
+        with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
+            output.writelines(f"{name}={_one_line(value)}\n" for name, value in values.items())
+
+
+def link_build(label: str, url: str, text: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Leave a link on the build's own page: a tag of the build in Azure DevOps, the summary in GitHub Actions."""
+    if environment.get("TF_BUILD"):
+        click.echo(f"##vso[build.addbuildtag]{_one_line(label)}", err=True)
+    elif environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(environment["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
+            summary.write(f"[{label}]({url}): {_one_line(text)}\n\n")
+
+
+def _one_line(text: str) -> str:
+    """A value may not begin a logging command of its own."""
+    return " ".join(text.split()).replace("##vso[", "## vso[")

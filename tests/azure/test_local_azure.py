@@ -1,0 +1,136 @@
+"""The local Azure refuses what Azure refuses; else what passes through it would prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from azure_project import project
+
+from penstock.azure.client import connect
+from penstock.store.stages import read_stage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+    from local_azure import LocalAzure
+
+Put = Callable[..., tuple[int, str]]
+IMAGE = {"properties": {"image": "ubuntu:22.04", "tags": {}}}
+DATA = {"properties": {"dataType": "uri_file", "dataUri": "azureml://datastores/workspaceblobstore/paths/a.csv"}}
+
+
+@pytest.fixture(autouse=True)
+def led_there(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in azure.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> MLClient:
+    project(tmp_path)
+    return connect(read_stage(tmp_path))
+
+
+@pytest.fixture
+def put(azure: LocalAzure) -> Put:
+    """PUT a body to a path in the workspace; returns the status and the message of the answer."""
+    from azure.identity import DefaultAzureCredential
+
+    token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
+
+    def call(path: str, body: Any, token: str = token, workspace: str = azure.workspace) -> tuple[int, str]:
+        url = f"https://management.azure.com{workspace}/{path}?api-version=2024-01-01"
+        answer = requests.put(url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        return answer.status_code, str(answer.json().get("error", {}).get("message", ""))
+
+    return call
+
+
+def _component(**changes: Any) -> dict[str, Any]:
+    spec = {"command": "true", "environment": "azureml:base:1", "name": "c", "type": "command", **changes}
+    return {"properties": {"componentSpec": spec, "isAnonymous": False}}
+
+
+def _job(**changes: Any) -> dict[str, Any]:
+    node = {"componentId": "azureml:c:1", "type": "command", "inputs": {"n": {"value": 1, "job_input_type": "literal"}}}
+    return {"properties": {"jobType": "Pipeline", "jobs": {"a": node}, "inputs": {}, **changes}}
+
+
+def _bound(value: str) -> dict[str, Any]:
+    ports = {"n": {"value": value, "job_input_type": "literal"}}
+    return _job(jobs={"a": {"componentId": "azureml:c:1", "type": "command", "inputs": ports}})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "told"),
+    [
+        ("environments/base/versions/2", {"properties": {"imag": "x"}}, 400, "imag: there is no such key"),
+        ("environments/base/versions/2", {"properties": {"image": 7}}, 400, "properties.image: str is needed, not 7"),
+        ("environments/base/versions/2", {}, 400, "properties: required in EnvironmentVersion"),
+        ("environments/base/versions/2", {"properties": {"image": "x", "osType": "Mac"}}, 400, "'Mac' is none of"),
+        ("environments/base/versions/1", {"properties": {"image": "debian"}}, 409, "it differs in image. Versions are"),
+        ("data/d/versions/1", {"properties": {"dataType": "uri_file", "dataUri": "b.csv"}}, 409, "differs in dataUri"),
+        ("data/d/versions/2", {"properties": {"dataType": "uri_file"}}, 400, "dataUri: required in UriFileDataVersion"),
+        ("components/c/versions/2", _component(environment="azureml:other:1"), 404, "environments/other/versions/1"),
+        ("components/c/versions/2", _component(environment="azureml:base:2"), 404, "environments/base/versions/2"),
+        ("jobs/j", _job(jobs={"a": {"componentId": "azureml:gone:1"}}), 404, "components/gone/versions/1"),
+        ("jobs/j", _job(settings={"default_compute": "{ws}/computes/gpu"}), 404, "computes/gpu could not be found"),
+        ("jobs/j", _bound("${{parent.inputs.gone}}"), 400, "there is no input gone"),
+        ("jobs/j", _bound("${{parent.jobs.gone.outputs.o}}"), 400, "there is no node gone"),
+        ("jobs/j", _bound("${{parent.jobs.a}}"), 400, "which names no output"),
+        ("jobs/j", {"properties": {"jobType": "Pipeline", "jobs": []}}, 400, "properties.jobs: an object is needed"),
+    ],
+)
+def test_what_is_refused(azure: LocalAzure, put: Put, path: str, body: Any, status: int, told: str) -> None:
+    for there, good in (
+        ("environments/base/versions/1", IMAGE),
+        ("data/d/versions/1", DATA),
+        ("components/c/versions/1", _component()),
+    ):
+        assert put(there, good)[0] == 201
+    before = sorted(azure.documents)
+    if "default_compute" in str(body):
+        body["properties"]["settings"]["default_compute"] = f"{azure.workspace}/computes/gpu"
+    answered, message = put(path, body)
+    assert (answered, told in message) == (status, True), message
+    assert sorted(azure.documents) == before
+    assert put("environments/base/versions/1", IMAGE)[0] == 200  # the same once more is no fault
+
+
+def test_who_may_not_and_what_is_not_there(azure: LocalAzure, put: Put) -> None:
+    from local_azure.login import make_token
+
+    assert put("environments/base/versions/1", IMAGE, token="nonsense")[0] == 401
+    other = make_token("https://storage.azure.com")
+    assert put("environments/base/versions/1", IMAGE, token=other)[0] == 401
+    status, message = put("environments/base/versions/1", IMAGE, workspace=f"{azure.workspace}-not")
+    assert (status, message) == (404, f"The resource {azure.workspace}-not could not be found.")
+    with pytest.raises(requests.exceptions.ProxyError):
+        requests.get("https://example.com", timeout=10)
+    assert azure.refused == ["example.com"]
+
+
+def test_models_and_data_pass_through_it(client: MLClient, tmp_path: Path) -> None:
+    """Registered by the real client, their files in Azurite: found again, by their number and as the latest."""
+    from azure.ai.ml.entities import Data, Model
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("1 2 3")
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    for version in ("1", "2"):
+        made = client.models.create_or_update(Model(path=tmp_path / "model", name="m", tags={"n": version}))
+        data = client.data.create_or_update(Data(path=tmp_path / "rows.csv", name="d", type="uri_file"))
+        assert (made.version, data.version) == (version, version)
+    latest = client.models.get("m", label="latest")
+    assert (latest.version, latest.tags) == ("2", {"n": "2"})
+    latest.tags["stage"] = "prod"
+    client.models.create_or_update(latest)
+    assert client.models.get("m", "2").tags == {"n": "2", "stage": "prod"}
+    assert client.models.get("m", "1").tags == {"n": "1"}
+    client.models.download("m", "2", download_path=str(tmp_path / "got"))
+    assert [file.read_text() for file in (tmp_path / "got").rglob("weights")] == ["1 2 3"]
+    assert client.data.get("d", label="latest").version == "2"

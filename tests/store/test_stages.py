@@ -1,0 +1,71 @@
+"""The stages of penstock.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import DefinitionError
+from penstock.store.stages import read_stage
+
+WHOLE = """\
+[stages.staging]
+subscription = "$SUBSCRIPTION"
+resource_group = "rg-${TEAM}-ml"
+workspace = "mlw"
+
+[stages.staging.set]
+"settings.default_compute" = "azureml:cpu"
+"inputs.seed" = 3
+"settings.force_rerun" = true
+"""
+VARIABLES = {"SUBSCRIPTION": "s-1", "TEAM": "risk"}
+
+
+def _written(folder: Path, text: str) -> Path:
+    (folder / "penstock.toml").write_text(text)
+    return folder
+
+
+def test_variables_are_filled_in_and_the_overlay_is_as_set_takes_it(tmp_path: Path) -> None:
+    stage = read_stage(_written(tmp_path, WHOLE), "staging", VARIABLES)
+    assert (stage.subscription, stage.resource_group, stage.workspace) == ("s-1", "rg-risk-ml", "mlw")
+    assert stage.overlay == {
+        "settings.default_compute": "azureml:cpu",
+        "inputs.seed": "3",
+        "settings.force_rerun": "true",
+    }
+    assert stage.workspace_id == (
+        "/subscriptions/s-1/resourceGroups/rg-risk-ml/providers/Microsoft.MachineLearningServices/workspaces/mlw"
+    )
+
+
+def test_without_a_name_it_is_dev_or_the_only_one(tmp_path: Path) -> None:
+    assert read_stage(_written(tmp_path, WHOLE), None, VARIABLES).name == "staging"
+    both = WHOLE + WHOLE.replace("staging", "dev").replace('"mlw"', '"mlw-dev"')
+    assert read_stage(_written(tmp_path, both), None, VARIABLES).workspace == "mlw-dev"
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "told"),
+    [
+        (("", ""), "stagign", "there is no stage 'stagign'. Did you mean 'staging'?"),
+        (('workspace = "mlw"', ""), "staging", "penstock.toml:1:1: the stage 'staging' lacks workspace"),
+        (("workspace =", "work_space ="), "staging", ":4:1: a stage has no 'work_space'. Did you mean 'workspace'?"),
+        (('"mlw"', "7"), "staging", ":4:1: 'workspace' needs a text, not 7"),
+        (("TEAM", "TAEM"), "staging", ":3:1: 'resource_group' is taken from the variable TAEM, which is not set"),
+        (("[stages.staging.set]", "[stages.staging.sett]"), "staging", "a stage has no 'sett'. Did you mean 'set'?"),
+        (("[stages", "[stage"), "staging", "there is no table 'stage'. Did you mean 'stages'?"),
+        (('"azureml:cpu"', "[1]"), "staging", ":7:1: 'settings.default_compute' needs a text, not [1]"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, change: tuple[str, str], name: str, told: str) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        read_stage(_written(tmp_path, WHOLE.replace(*change)), name, VARIABLES)
+    assert told in str(raised.value)
+
+
+def test_a_project_without_stages_is_told_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"names no stage, .*add \[stages.dev\] with subscription"):
+        read_stage(tmp_path)
