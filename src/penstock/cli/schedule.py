@@ -1,4 +1,4 @@
-"""`penstock schedule`: carry out schedules on this machine."""
+"""`penstock schedule`: carry out schedules on this machine, or set them up at Azure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     "--env", type=click.Choice(["host", "venv"]), default="host", show_default=True, help="As for penstock run."
 )
 @WORKSPACE
+@click.option("--stage", metavar="NAME", help="Set them up in the workspace of this stage of penstock.toml instead.")
+@click.option("--disable", "change", flag_value="disable", help="With --stage: let them fire no more, until --enable.")
+@click.option("--enable", "change", flag_value="enable", help="With --stage: let them fire again.")
+@click.option("--remove", "change", flag_value="remove", help="With --stage: remove them.")
 @FORMAT
 @click.pass_context
 def command(
@@ -40,6 +44,8 @@ def command(
     until: str | None,
     env: str,
     workspace: Path | None,
+    stage: str | None,
+    change: str | None,
     form: str,
 ) -> None:
     """Carry out the schedules in FILE... (Azure ML's schedule YAML) on this machine, until Ctrl-C or SIGTERM.
@@ -47,9 +53,19 @@ def command(
     At each fire the job runs as by `penstock run`, with what create_job changes in it. What was done is kept in the
     workspace folder, in schedules/. Fires that come while nobody carries them out are missed: the next start tells how
     many, and runs once for them. A fire that comes while the run of the one before goes on is left out.
+
+    With --stage they are created or updated at Azure, which then carries them out; nothing is written if nothing has
+    changed. The stage's overlay changes the job, what create_job says counts before it.
     """
+    if stage is not None:
+        if listed or once or until is not None or workspace is not None:
+            raise click.UsageError("--list, --once, --until and --workspace are for this machine, --stage is for Azure")
+        _at_azure(files, stage, change, form)
+        return
+    if change is not None:
+        raise click.UsageError(f"--{change} goes with --stage: on this machine, end `penstock schedule`")
     if form == "json" and not (listed or once):
-        raise click.UsageError("--format json goes with --list or --once")
+        raise click.UsageError("--format json goes with --list or --once, or with --stage")
     schedules = _schedules(files)
     if listed:
         _list(schedules, workspace, count, form)
@@ -58,11 +74,36 @@ def command(
     context.exit(_carry_out(schedules, workspace, once=once, until=end, env=env, form=form))
 
 
-def _schedules(files: tuple[Path, ...]) -> list[Schedule]:
+def _at_azure(files: tuple[Path, ...], stage: str, change: str | None, form: str) -> None:
+    from penstock.azure.client import connect
+    from penstock.azure.schedules import enable, put, remove
+    from penstock.cli.scheduled import for_stage
+    from penstock.cli.staged import stage_of
+    from penstock.store.files import Disk
+
+    schedules = _schedules(files, for_azure=True)
+    chosen = stage_of(files[0], stage)
+    entities = [for_stage(schedule, chosen, Disk()) for schedule in schedules] if change is None else []
+    client = connect(chosen)
+    if change is None:
+        done = [put(client, entity) for entity in entities]
+    elif change == "remove":
+        done = [remove(client, schedule.name) for schedule in schedules]
+    else:
+        done = [enable(client, schedule.name, enabled=change == "enable") for schedule in schedules]
+    if form == "json":
+        print_json([{"schedule": d.schedule, "action": d.action, "enabled": d.enabled} for d in done])
+        return
+    for each in done:
+        held = "" if each.enabled or each.action in ("disabled", "removed", "absent") else " (disabled)"
+        click.echo(f"schedule {each.schedule} in {chosen.workspace}: {each.action}{held}")
+
+
+def _schedules(files: tuple[Path, ...], *, for_azure: bool = False) -> list[Schedule]:
     from penstock.cli.scheduled import read_schedules
     from penstock.store.files import Disk
 
-    schedules, warnings = read_schedules(files, Disk())
+    schedules, warnings = read_schedules(files, Disk(), for_azure=for_azure)
     for warning in warnings:
         _tell(str(warning))
     return schedules

@@ -25,6 +25,7 @@ from local_azure.models import ModelRegistry
 from local_azure.operations import Operations
 from local_azure.proxy import Proxy
 from local_azure.resources import Resources
+from local_azure.schedules import Schedules
 from local_azure.server import Request, Server
 from local_azure.workspaces import LOCATION, Workspaces
 
@@ -51,6 +52,7 @@ class LocalAzure:
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)
         self.models = ModelRegistry(self.resources, self.blobs, self.jobs)
         self.history = History(self.jobs, self.blobs)
+        self.schedules = Schedules(self.resources, self.jobs)
         hosts = {
             r"management\.azure\.com": _app(self.resources.app),
             r"westeurope\.api\.azureml\.ms": _app(self.history.app),
