@@ -15,6 +15,7 @@ from penstock.cli.schedule import command
 
 if TYPE_CHECKING:
     from local_azure import LocalAzure
+    from local_azure.faults import Kind
 
 SCHEDULE = """\
 name: weekly
@@ -178,3 +179,61 @@ def test_what_goes_wrong(at_azure: At, azure: LocalAzure, weekly: Path) -> None:
     edit(weekly, '"2026-01-05T00:00:00"', '"2026-01-05T00:00:00-07:00"')
     assert "Azure's client leaves out the offset" in str(at_azure(weekly).exception)
     assert written(azure) == []
+
+
+def test_each_fire_takes_the_newest_data_without_a_new_schedule(at_azure: At, azure: LocalAzure, weekly: Path) -> None:
+    """What `@latest` would not do: the service resolves that when the schedule is put."""
+    component = Path(__file__).parents[2] / "components" / "newest_data" / "component.yml"
+    (weekly.parent / "job.yml").write_text(NEWEST.format(component=component))
+    edit(weekly, "  inputs: {words: said at the fire}\n", "")
+    told(at_azure(weekly))
+    schedule = f"{azure.workspace}/schedules/weekly"
+    for month in ("2026-04", "2026-05"):
+        file = weekly.parent / f"{month}.csv"
+        file.write_text(month)
+        azure.blobs.upload(azure.workspace, "workspaceblobstore", f"readings/{month}.csv", file)
+        azure.requests.clear()
+        fired = azure.schedules.fire(schedule)
+        assert fired.status == "Completed", fired.document
+        assert azure.writes() == []
+        run = azure.jobs.run(fired)
+        assert run is not None
+        chosen = json.loads((Path(run.summary["outputs"]["selection"]) / "selection.json").read_text())
+        assert chosen["file"] == f"{month}.csv"
+
+
+NEWEST = """\
+$schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
+type: pipeline
+settings: {{default_compute: azureml:cpu}}
+inputs:
+  folder: {{type: uri_folder, path: azureml://datastores/workspaceblobstore/paths/readings}}
+outputs:
+  selection: {{type: uri_folder}}
+jobs:
+  newest_data:
+    type: command
+    component: {component}
+    inputs: {{folder: "${{{{parent.inputs.folder}}}}"}}
+    outputs: {{selection: "${{{{parent.outputs.selection}}}}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "message"),
+    [
+        ("conflict", 9, "schedule weekly: Azure says: Another operation is in progress on the resource (409)."),
+        ("forbidden", 1, "Give the identity which runs this the role AzureML Data Scientist on the workspace."),
+        ("unavailable", 1, ""),
+        ("lost_after", 1, ""),
+    ],
+)
+def test_a_fault_is_told_or_waited_out_and_the_call_can_be_repeated(
+    kind: Kind, times: int, message: str, at_azure: At, azure: LocalAzure, weekly: Path
+) -> None:
+    azure.faults.add("PUT .*/schedules/weekly", kind, times=times)
+    done = at_azure(weekly)
+    assert message in str(done.exception)
+    azure.faults.clear()
+    assert told(at_azure(weekly))["action"] == ("created" if message else "unchanged")
+    assert told(at_azure(weekly))["action"] == "unchanged"
