@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import sys
 from collections.abc import Iterator
@@ -65,13 +66,15 @@ def asking(what: str) -> Iterator[None]:
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     try:
-        with quiet():
+        with quiet(), contextlib.redirect_stdout(io.StringIO()):  # the client prints dots while it waits
             yield
     except HttpResponseError as error:
         status = error.status_code
         if isinstance(error, ClientAuthenticationError) and status is None:
             raise AzureError(f"{what}: cannot sign in to Azure: {_said(error)}. {_WAYS_OUT[401]}", 401) from None
-        way_out = _WAYS_OUT.get(status or 0, "Try again." if (status or 0) >= 500 else "")
+        if status is None or status < 400:  # a long-running operation has failed, the answer itself has not
+            raise AzureError(f"{what}: Azure says: {_said(error)}.", None) from None
+        way_out = _WAYS_OUT.get(status, "Try again." if status >= 500 else "")
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
     except CoreError as error:
         raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None

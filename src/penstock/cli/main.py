@@ -26,6 +26,7 @@ VERBS = {
     "explain": "Tell what a run would reuse, what it would run, and why.",
     "logs": "Print what a node of a run printed.",
     "package": "Verify that a package is what was made.",
+    "provision": "Create what a stage needs at Azure, or take it away.",
     "release": "Serve a package: to staging, and what has passed it to prod.",
     "rollback": "Serve what an endpoint served before.",
     "run": "Run a job YAML on this machine.",

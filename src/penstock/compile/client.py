@@ -48,8 +48,13 @@ def quiet() -> Iterator[list[str]]:
                 warnings.append(message)
 
     logger = logging.getLogger("azure.ai.ml")
-    handlers, logger.handlers = logger.handlers, [Collector(logging.WARNING)]
+    below = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("azure.ai.ml.")]
+    before = [(each, each.handlers) for each in (logger, *below)]
+    for each in below:
+        each.handlers = [logging.NullHandler()]  # some print their progress by a handler of their own
+    logger.handlers = [Collector(logging.WARNING)]
     try:
         yield warnings
     finally:
-        logger.handlers = handlers
+        for each, handlers in before:
+            each.handlers = handlers

@@ -16,6 +16,7 @@ from local_azure import login
 from local_azure.azurite import Azurite
 from local_azure.blobs import Blobs
 from local_azure.certificates import make_certificates
+from local_azure.deployments import Deployments
 from local_azure.documents import Documents
 from local_azure.errors import install
 from local_azure.faults import Faults
@@ -50,6 +51,7 @@ class LocalAzure:
         self.workspaces = Workspaces(self.resources, self.azurite)
         self.blobs = Blobs(self.azurite, self.documents)
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)
+        self.deployments = Deployments(self.resources)
         self.models = ModelRegistry(self.resources, self.blobs, self.jobs)
         self.history = History(self.jobs, self.blobs)
         self.schedules = Schedules(self.resources, self.jobs)

@@ -87,7 +87,7 @@ def _union(kinds: list[Any], value: Any, path: str) -> typing.Iterator[str]:
     enums = [kind for kind in kinds if isinstance(kind, type) and hasattr(kind, "__members__")]
     if enums:
         allowed = {member.value for enum in enums for member in enum}
-        if str(value).lower() not in {str(each).lower() for each in allowed}:  # the client sends `week` for Week
+        if str(value).lower() not in {str(each).lower() for each in allowed}:  # the service reads them so, too
             yield f"{path}: {value!r} is none of {', '.join(sorted(map(str, allowed)))}"
         return
     told = [list(_value(kind, value, path)) for kind in kinds]

@@ -29,7 +29,10 @@ class Documents:
         """Keep `body`'s envelope under `path`, with id, name and type as ARM adds them."""
         parts = path.strip("/").split("/")
         kept = {**body, "id": path, "name": parts[-1], "type": resource_type(path)}
-        kept.setdefault("systemData", {"createdAt": "2026-01-01T00:00:00Z", "createdBy": "a laptop"})
+        moment = {"At": "2026-01-01T00:00:00Z", "By": "a laptop", "ByType": "Application"}
+        kept["systemData"] = {
+            f"{what}{key}": each for what in ("created", "lastModified") for key, each in moment.items()
+        }
         with self.lock:
             self._kept[_key(path)] = kept
         return kept

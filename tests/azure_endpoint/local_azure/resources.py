@@ -40,7 +40,9 @@ MODELS = {
     "workspaces/batchEndpoints/deployments": "BatchDeployment",
 }
 LONG = {"workspaces", "workspaces/computes", "workspaces/schedules", "workspaces/onlineEndpoints"}
+LONG |= {"Microsoft.Resources/deployments", "Microsoft.ContainerRegistry/registries"}
 LONG |= {"workspaces/onlineEndpoints/deployments", "workspaces/batchEndpoints", "workspaces/batchEndpoints/deployments"}
+_TOP_LEVEL = 8  # slashes in the id of what is right in a group
 _CHANGEABLE = {"tags", "description", "properties", "isArchived", "isAnonymous", "provisioningState", "stage"}
 _AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 
@@ -85,10 +87,18 @@ class Resources:
         elsewhere = self.found[kind_of(path)](path) if kind_of(path) in self.found else None
         if elsewhere is not None:
             return elsewhere
+        if re.fullmatch(r"/subscriptions/[^/]+/resourceGroups/[^/]+/resources", path, re.IGNORECASE):
+            return {"value": self._in_group(path.rpartition("/")[0])}
         if not is_collection(path):
             raise not_found(path)
         self._parent_of(path)
         return {"value": _selected(self.documents.children(path), flask.request.args)}
+
+    def _in_group(self, group: str) -> list[Document]:
+        """The resources of a group, without what is inside of them; what was done once (deployments) is none."""
+        begin = f"{group}/providers/".lower()
+        found = [each for each in self.documents if each.lower().startswith(begin) and each.count("/") == _TOP_LEVEL]
+        return [self.documents.get(each) for each in found if "/deployments/" not in each]  # type: ignore[misc]
 
     def _put(self, path: str) -> Any:
         body = flask.request.get_json(force=True)
@@ -185,14 +195,20 @@ class Resources:
         if group is not None and group[0] != path and group[0] not in self.documents:
             raise not_found(group[0])
         owner = owner_of(path)
-        if "/" in kind and owner not in self.documents:
+        if _TYPE in path and "/" in kind and owner not in self.documents:
             raise not_found(owner)
 
 
 def kind_of(path: str) -> str:
-    """`workspaces/components/versions` of a path with these names in it; empty for a resource group."""
+    """`workspaces/components/versions` of a path with these names in it; empty for a resource group.
+
+    With the provider for what is not of Azure Machine Learning: `Microsoft.Resources/deployments`.
+    """
     _, _, rest = path.partition(_TYPE)
-    return _canonical("/".join(rest.split("/")[::2])) if rest else ""
+    if rest:
+        return _canonical("/".join(rest.split("/")[::2]))
+    provider, *parts = path.partition("/providers/")[2].split("/")
+    return "/".join([provider, *parts[::2]]) if provider else ""
 
 
 def _canonical(kind: str) -> str:

@@ -1,0 +1,110 @@
+"""What `.azure/` declares: a workspace, compute targets and endpoints, as Azure ML YAML."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from penstock.compile.client import quiet
+from penstock.errors import DefinitionError
+from penstock.store.stages import Stage
+
+FOLDER = ".azure"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+# What is asked of the declaration by its schema -> kind.
+_KINDS = {
+    "workspace": "workspace",
+    "amlCompute": "compute",
+    "computeInstance": "compute",
+    "kubernetesCompute": "compute",
+    "synapseSparkCompute": "compute",
+    "vmCompute": "compute",
+    "managedOnlineEndpoint": "online endpoint",
+    "kubernetesOnlineEndpoint": "online endpoint",
+    "batchEndpoint": "batch endpoint",
+}
+_SCHEMA = re.compile(r"([^/]+)\.schema\.json$")
+
+
+class Declared(Struct, frozen=True):
+    """One object of a file, as azure-ai-ml has it (`entity`)."""
+
+    kind: str
+    name: str
+    file: Path
+    entity: Any
+
+
+def declared_for(root: Path, stage: Stage) -> list[Path]:
+    """The files that make up a stage, in the order in which they depend on each other.
+
+    workspace.yml; of compute/*.yml those that the stage's overlay names (azureml:NAME); endpoints/STAGE.yml and
+    endpoints/STAGE.*.yml.
+    """
+    folder = root / FOLDER
+    named = {value.removeprefix("azureml:") for value in stage.overlay.values() if value.startswith("azureml:")}
+    compute = [file for file in sorted((folder / "compute").glob("*.yml")) if file.stem in named]
+    endpoints = [
+        folder / "endpoints" / f"{stage.name}.yml",
+        *sorted((folder / "endpoints").glob(f"{stage.name}.*.yml")),
+    ]
+    return [file for file in (folder / "workspace.yml", *compute, *endpoints) if file.is_file()]
+
+
+def read_declared(file: Path, environment: Mapping[str, str] = os.environ) -> Declared:
+    """One file; `${NAME}` in it is a variable of the environment.
+
+    Raises:
+        DefinitionError: it cannot be read, a variable is not set, its $schema is of nothing that can be provisioned, or
+            azure-ai-ml refuses it.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"{file} cannot be read: {error}") from None
+    text = "\n".join(_filled(text, file, environment))
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DefinitionError(f"{file}: this is not YAML: {error}") from None
+    schema = _SCHEMA.search(str(document.get("$schema", "")) if isinstance(document, dict) else "")
+    kind = _KINDS.get(schema[1]) if schema is not None else None
+    if kind is None:
+        known = ", ".join(_KINDS)
+        raise DefinitionError(
+            f"{file}: $schema says of nothing that can be provisioned what it is; it is one of {known}"
+        )
+    entity = _loaded(kind, text, file)
+    return Declared(kind, str(entity.name), file, entity)
+
+
+def _filled(text: str, file: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in _VARIABLE.finditer(line.partition("#")[0]):
+            if not environment.get(found[1]):
+                raise DefinitionError(f"{file}:{number}:{found.start() + 1}: the variable {found[1]} is not set")
+        yield _VARIABLE.sub(lambda found: environment.get(found[1], found[0]), line)
+
+
+def _loaded(kind: str, text: str, file: Path) -> Any:
+    with quiet():
+        from azure.ai import ml
+
+        loaders: dict[str, Callable[..., Any]] = {
+            "workspace": ml.load_workspace,
+            "compute": ml.load_compute,
+            "online endpoint": ml.load_online_endpoint,
+            "batch endpoint": ml.load_batch_endpoint,
+        }
+        try:
+            return loaders[kind](io.StringIO(text))
+        except Exception as error:
+            # of many types
+            raise DefinitionError(f"{file}: Azure's client refuses it: {str(error).strip()}") from error

@@ -1,0 +1,266 @@
+"""A stage's own resources: looked at, made, and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from penstock.azure.arm import Arm
+from penstock.azure.client import asking
+from penstock.azure.declared import Declared
+from penstock.store.stages import Stage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+TAG, TAG_VALUE = "penstock", "provisioned"
+_GROUPS, _REGISTRIES = "2021-04-01", "2023-07-01"
+# What Azure fills in or what releases change.
+_NOT_COMPARED = {"tags", "traffic", "mirror_traffic", "properties", "location", "compute"}
+
+
+class Found(Struct, frozen=True):
+    """What there is of a resource: whether penstock made it, and what is not as declared."""
+
+    is_ours: bool
+    differences: tuple[str, ...] = ()
+
+
+class Resource(Protocol):
+    """One thing at Azure."""
+
+    @property
+    def label(self) -> str:
+        """Its kind and name, for a person."""
+        ...
+
+    def look(self) -> Found | None:
+        """What there is of it; None if nothing. Raises azure.core's exceptions, as the other methods."""
+        ...
+
+    def make(self) -> None:
+        """Create it, or make it as declared."""
+        ...
+
+    def left_in_it(self) -> list[str]:
+        """What would go with it that is not its own."""
+        ...
+
+    def remove(self) -> None:
+        """Take it away."""
+        ...
+
+
+class Step(Struct, frozen=True):
+    """What is to be done with a resource: create, update, remove or nothing (`unchanged`, `kept`, `absent`)."""
+
+    resource: Resource
+    action: str
+    why: str = ""
+
+
+class Group:
+    """The resource group."""
+
+    def __init__(self, arm: Arm, stage: Stage) -> None:
+        self._arm, self._stage = arm, stage
+        self._id = f"/subscriptions/{stage.subscription}/resourceGroups/{stage.resource_group}"
+        self.label = f"resource group {stage.resource_group}"
+
+    def look(self) -> Found | None:
+        return _found(self._arm.get(self._id, _GROUPS))
+
+    def make(self) -> None:
+        self._arm.put(self._id, _GROUPS, {"location": self._stage.location, "tags": {TAG: TAG_VALUE}})
+
+    def left_in_it(self) -> list[str]:
+        found = self._arm.get(f"{self._id}/resources", _GROUPS) or {"value": []}
+        return [f"{each['type']} {each['name']}" for each in found["value"]]
+
+    def remove(self) -> None:
+        self._arm.delete(self._id, _GROUPS)
+
+
+class Registry:
+    """The container registry, without an administrator's password: identities push and pull."""
+
+    def __init__(self, arm: Arm, stage: Stage) -> None:
+        self._arm, self._stage = arm, stage
+        self.id = registry_id(stage)
+        self.label = f"container registry {stage.container_registry}"
+
+    def look(self) -> Found | None:
+        return _found(self._arm.get(self.id, _REGISTRIES))
+
+    def make(self) -> None:
+        body = {"sku": {"name": "Basic"}, "properties": {"adminUserEnabled": False}, "tags": {TAG: TAG_VALUE}}
+        self._arm.put(self.id, _REGISTRIES, {"location": self._stage.location, **body})
+
+    def left_in_it(self) -> list[str]:
+        return []
+
+    def remove(self) -> None:
+        self._arm.delete(self.id, _REGISTRIES)
+
+
+class OfWorkspace:
+    """What a file declares: the workspace, or something in it."""
+
+    def __init__(self, client: MLClient, stage: Stage, declared: Declared) -> None:
+        self._client, self._stage, self._declared = client, stage, declared
+        self._entity = declared.entity
+        if declared.kind == "workspace":
+            self._entity.name, self._entity.location = stage.workspace, stage.location or self._entity.location
+            if stage.container_registry:
+                self._entity.container_registry = registry_id(stage)
+        self._entity.tags = {**(self._entity.tags or {}), TAG: TAG_VALUE}
+        self.label = f"{declared.kind} {self._entity.name}"
+
+    def look(self) -> Found | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            there = self._operations.get(self._entity.name)
+        except ResourceNotFoundError:
+            return None
+        is_ours = (there.tags or {}).get(TAG) == TAG_VALUE
+        if self._declared.kind == "workspace":
+            return Found(is_ours)  # Azure fills in most of it, and others own the rest
+        return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
+
+    def make(self) -> None:
+        create = getattr(self._operations, "begin_create_or_update", None) or self._operations.begin_create
+        create(self._entity).result()
+
+    def left_in_it(self) -> list[str]:
+        if self._declared.kind != "workspace":
+            return []
+        client = self._client
+        endpoints = [*client.online_endpoints.list(), *client.batch_endpoints.list()]
+        return [
+            f"{kind} {each.name}"
+            for kind, found in (("endpoint", endpoints), ("compute", client.compute.list()))
+            for each in found
+        ]
+
+    def remove(self) -> None:
+        name, kind = self._entity.name, self._declared.kind
+        if kind == "workspace":
+            self._client.workspaces.begin_delete(name, delete_dependent_resources=True).result()
+        elif kind == "compute":
+            attached = self._entity.type not in {"amlcompute", "computeinstance"}
+            self._client.compute.begin_delete(name, action="Detach" if attached else "Delete").result()
+        else:
+            self._operations.begin_delete(name).result()
+
+    @property
+    def _operations(self) -> Any:
+        return {
+            "workspace": self._client.workspaces,
+            "compute": self._client.compute,
+            "online endpoint": self._client.online_endpoints,
+            "batch endpoint": self._client.batch_endpoints,
+        }[self._declared.kind]
+
+
+def registry_id(stage: Stage) -> str:
+    """The ARM id of a stage's container registry."""
+    group = f"/subscriptions/{stage.subscription}/resourceGroups/{stage.resource_group}"
+    return f"{group}/providers/Microsoft.ContainerRegistry/registries/{stage.container_registry}"
+
+
+def resources_of(client: MLClient, arm: Arm, stage: Stage, declared: Sequence[Declared]) -> list[Resource]:
+    """All of a stage, each after what it needs."""
+    registry: list[Resource] = [Registry(arm, stage)] if stage.container_registry else []
+    return [Group(arm, stage), *registry, *(OfWorkspace(client, stage, each) for each in declared)]
+
+
+def plan(resources: Sequence[Resource]) -> list[Step]:
+    """What has to be made. Raises AzureError."""
+    steps, parent_is_there = [], True
+    for resource in resources:
+        found = None
+        if parent_is_there:  # in what is not there is nothing
+            with asking(resource.label):
+                found = resource.look()
+        if found is None:
+            steps.append(Step(resource, "create"))
+            parent_is_there = parent_is_there and not _holds_others(resource)
+        elif found.differences:
+            steps.append(Step(resource, "update", "; ".join(found.differences)))
+        else:
+            steps.append(Step(resource, "unchanged"))
+    return steps
+
+
+def removal(resources: Sequence[Resource]) -> list[Step]:
+    """What has to be taken away, in that order: what penstock made, and nothing else. Raises AzureError."""
+    steps = []
+    for step in reversed(plan(resources)):
+        if step.action == "create":
+            steps.append(Step(step.resource, "absent"))
+            continue
+        with asking(step.resource.label):
+            found = step.resource.look()
+        is_ours = found is not None and found.is_ours
+        why = "" if is_ours else "somebody else made it"
+        steps.append(Step(step.resource, "remove" if is_ours else "kept", why))
+    return steps
+
+
+def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]:
+    """Do it, one after the other, and return what was done; `told` gets each step then.
+
+    What still holds something that was not to be removed is kept, the workspace of another stage's endpoint, say; and
+    with it all that comes after, which it needs.
+
+    Raises:
+        AzureError: one of them failed. Those before it are done, and to call it all again goes on from there.
+    """
+    done: list[Step] = []
+    for step in steps:
+        keeper = next((each.resource.label for each in done if each.action == "kept"), None)
+        if keeper is not None and step.action == "remove":
+            step = Step(step.resource, "kept", f"{keeper} is kept")  # noqa: PLW2901
+        with asking(step.resource.label):
+            if step.action in {"create", "update"}:
+                step.resource.make()
+            elif step.action == "remove":
+                left = step.resource.left_in_it()
+                if left:
+                    step = Step(step.resource, "kept", f"there is {', '.join(left)}")  # noqa: PLW2901
+                else:
+                    step.resource.remove()
+        done.append(step)
+        told(step)
+    return done
+
+
+def _holds_others(resource: Resource) -> bool:
+    return isinstance(resource, Group) or resource.label.startswith("workspace ")
+
+
+def _found(document: dict[str, Any] | None) -> Found | None:
+    if document is None:
+        return None
+    return Found((document.get("tags") or {}).get(TAG) == TAG_VALUE)
+
+
+def _plain(entity: Any) -> dict[str, Any]:
+    """An entity as its YAML would be."""
+    dumped: dict[str, Any] = entity._to_dict()
+    return {key: value for key, value in dumped.items() if key not in _NOT_COMPARED}
+
+
+def _differences(wanted: dict[str, Any], there: dict[str, Any], path: str = "") -> list[str]:
+    """What is declared and is otherwise at Azure; what is not declared is Azure's."""
+    found = []
+    for key, value in wanted.items():
+        other = there.get(key)
+        if isinstance(value, dict):
+            found += _differences(value, other if isinstance(other, dict) else {}, f"{path}{key}.")
+        elif value is not None and str(value).lower() != str(other).lower():
+            found.append(f"{path}{key} is {other}, {value} is declared")
+    return found

@@ -1,0 +1,137 @@
+"""`penstock provision`, from nothing to a workspace and back, by the real client, with this repository's own files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from penstock.errors import PenstockError
+
+if TYPE_CHECKING:
+    from local_azure import LocalAzure
+
+PENSTOCK = Path(sys.executable).with_name("penstock")
+REPOSITORY = Path(__file__).parents[2]
+VARIABLES = {
+    "AZURE_RESOURCE_GROUP": "rg-new",
+    "AZURE_ML_WORKSPACE": "mlw-new",
+    "AZURE_LOCATION": "westeurope",
+    "AZURE_CONTAINER_REGISTRY": "crnew",
+}
+Provision = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def provision(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> Provision:
+    """Call it in this process; returns what it did with each resource, or with `fails` what it said."""
+    from penstock.cli.provision import command
+
+    azure.documents.clear()
+    monkeypatch.chdir(REPOSITORY)
+    for name, value in {**azure.environment, **VARIABLES}.items():
+        monkeypatch.setenv(name, value)
+
+    def call(*arguments: str, fails: int = 0, **variables: str) -> Any:
+        done = CliRunner().invoke(command, [*arguments, "--format", "json"], env=variables)
+        error = done.exception
+        assert (error.exit_code if isinstance(error, PenstockError) else done.exit_code) == fails, done.output
+        if fails:
+            return str(error)
+        return {row["resource"]: row["action"] for row in json.loads(done.stdout)["resources"]}
+
+    return call
+
+
+PROD = [
+    "resource group rg-new",
+    "container registry crnew",
+    "workspace mlw-new",
+    "compute cpu-cluster",
+    "online endpoint diabetes-prod",
+    "batch endpoint diabetes-batch",
+]
+
+
+def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provision, azure: LocalAzure) -> None:
+    assert provision("--stage", "prod", "--dry-run") == dict.fromkeys(PROD, "create")
+    assert azure.writes() == []
+    azure.faults.slow_operations = 2
+    assert provision("--stage", "prod") == dict.fromkeys(PROD, "create")
+    azure.requests.clear()
+    assert provision("--stage", "prod") == dict.fromkeys(PROD, "unchanged")
+    assert azure.writes() == []
+    cluster = next(azure.documents.get(id_) for id_ in azure.documents if id_.endswith("/computes/cpu-cluster"))
+    assert cluster is not None
+    cluster["properties"]["properties"]["scaleSettings"]["maxNodeCount"] = 2
+    assert provision("--stage", "prod")["compute cpu-cluster"] == "update"
+
+    assert provision("--stage", "staging")["online endpoint diabetes-staging"] == "create"
+    kept = provision("--stage", "prod", "--remove", "--yes")
+    assert [kept[label] for label in PROD] == ["kept", "kept", "kept", "remove", "remove", "remove"], (
+        "the workspace of another stage's endpoint was removed, or what it needs"
+    )
+    provision("--stage", "staging", "--remove", "--yes")
+    assert list(azure.documents) == []
+
+
+def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAzure) -> None:
+    azure.reset()
+    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+    provision("--stage", "prod", **variables)
+    done = provision("--stage", "prod", "--remove", "--yes", **variables)
+    assert [label for label, action in done.items() if action == "kept"] == [
+        "workspace mlw-penstock",
+        "container registry crnew",
+        "resource group rg-penstock",
+    ]
+    assert azure.workspace in azure.documents
+
+
+@pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost_after", "conflict"])
+def test_a_fault_on_the_way(provision: Provision, azure: LocalAzure, kind: Any) -> None:
+    azure.reset()
+    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+    azure.faults.add(r"PUT .*(registries|computes|onlineEndpoints)/", kind, times=1, retry_after="0")
+    if kind == "conflict":
+        said = provision("--stage", "prod", fails=1, **variables)
+        assert said.startswith("container registry crnew: Azure says: Another operation is in progress")
+    assert "create" in provision("--stage", "prod", **variables).values()
+    assert azure.faults.unmet == []
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
+
+
+def test_what_a_file_lacks_is_told(provision: Provision, azure: LocalAzure, tmp_path: Path) -> None:
+    said = provision(".azure/compute/kubernetes.yml", "--stage", "prod", fails=2)
+    assert said == ".azure/compute/kubernetes.yml:5:14: the variable AZURE_KUBERNETES_ID is not set"
+    said = provision("pipelines/retrain_diabetes.yml", "--stage", "prod", fails=2)
+    assert said.startswith("pipelines/retrain_diabetes.yml: $schema says of nothing that can be provisioned what it is")
+    assert azure.requests == []
+
+
+def test_azure_s_client_and_check_take_all_of_it() -> None:
+    """Of every file in .azure/, those of Kubernetes and Spark too."""
+    from penstock.azure.declared import read_declared
+
+    files = [path for path in sorted((REPOSITORY / ".azure").rglob("*.yml")) if "pipelines" not in path.parts]
+    names = {"AZURE_KUBERNETES_ID": "/subscriptions/s/k", "AZURE_SPARK_POOL_ID": "/subscriptions/s/p"}
+    kinds = {path.relative_to(REPOSITORY / ".azure").as_posix(): read_declared(path, names).kind for path in files}
+    assert kinds == {
+        "compute/cpu-cluster.yml": "compute",
+        "compute/kubernetes.yml": "compute",
+        "compute/spark-pool.yml": "compute",
+        "endpoints/prod.batch.yml": "batch endpoint",
+        "endpoints/prod.yml": "online endpoint",
+        "endpoints/staging.yml": "online endpoint",
+        "kubernetes/prod.yml": "online endpoint",
+        "workspace.yml": "workspace",
+    }
+    done = subprocess.run([str(PENSTOCK), "check", *map(str, files)], capture_output=True, text=True, check=False)
+    told = f"nothing wrong in {len(files)} Azure ML files\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", told), done.stdout
