@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def read_schedules(
     `for_azure`: what only Azure minds is an error, too. Raises DefinitionError for the first file that cannot be read
     or has errors, and for a name that stands in two.
     """
+    _refuse_without_libraries()
     schedules: dict[str, Schedule] = {}
     warnings: list[Finding] = []
     for file in files:
@@ -42,6 +44,15 @@ def read_schedules(
         schedules[schedule.name] = schedule
         warnings += found
     return list(schedules.values()), tuple(warnings)
+
+
+def _refuse_without_libraries() -> None:
+    missing = [name for name in ("apscheduler", "dateutil", "tzlocal") if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing)
+        raise DefinitionError(
+            f"schedules need {names}, not installed here; install them: pip install 'penstock[schedule]'"
+        )
 
 
 def _read(file: Path, disk: Disk, *, for_azure: bool) -> tuple[Schedule, tuple[Finding, ...]]:
