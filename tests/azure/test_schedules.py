@@ -83,6 +83,7 @@ SET_UP = "PUT mlw-penstock/schedules/weekly"
 
 
 def test_it_is_set_up_once_and_fires(at_azure: At, azure: LocalAzure, weekly: Path) -> None:
+    azure.faults.slow_operations = 2  # the client prints a dot for each time that it asks
     assert told(at_azure(weekly)) == {"schedule": "weekly", "action": "created", "enabled": True}
     assert kept(azure)["trigger"] == {
         "triggerType": "Recurrence",

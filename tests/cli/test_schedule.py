@@ -158,7 +158,7 @@ def test_a_restarted_service_tells_what_it_missed_and_runs_once(project: Project
 def test_without_a_start_it_begins_when_it_is_first_seen_and_anew_with_another_trigger(project: Project) -> None:
     [fire] = json.loads(project.run(project.schedule(), "--once", "--format", "json").stdout)
     assert now() - datetime.fromisoformat(fire["due"]) < timedelta(seconds=20)
-    cron = project.schedule(trigger='type: cron, expression: "0 0 * * *"')
+    cron = project.schedule(trigger='type: cron, expression: "0 0 * * *", start_time: "2020-01-01T00:00:00"')
     project.was_off(timedelta(days=30))
     done = project.run(cron, "--once", "--format", "json")
     assert json.loads(done.stdout) == [], "the fires of another trigger were never missed"

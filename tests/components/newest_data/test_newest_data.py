@@ -41,7 +41,7 @@ CASES: list[tuple[list[str], str, str | None, str]] = [
     (["2026-1-9.csv", "2026-1-10.csv", "2025-12-31.csv"], "*.csv", None, "2026-1-10.csv"),
     (["b.csv", "z/a.csv", "c.parquet"], "*.csv", None, "b.csv"),
     (["b.csv", "z/a.csv", "c.parquet"], "**/*.csv", None, "z/a.csv"),
-    (["a.csv", "_temporary/z.csv", ".z.csv", "_z.csv"], "**/*.csv", None, "a.csv"),
+    (["A.csv", "_temporary/z.csv", ".z.csv", "_z.csv"], "**/*.csv", None, "A.csv"),
     (["x_31-12-2025.csv", "a_01-02-2026.csv"], "*.csv", "%d-%m-%Y", "a_01-02-2026.csv"),
     (["2026/05/07/data.csv", "2026/04/30/data.csv"], "*/*/*/*.csv", "%Y/%m/%d", "2026/05/07/data.csv"),
     (["day=2026-05-07/z.csv", "day=2026-05-08/a.csv"], "**/*.csv", "day=%Y-%m-%d", "day=2026-05-08/a.csv"),
