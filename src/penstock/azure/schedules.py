@@ -6,9 +6,7 @@ is kept in a tag: Azure lets tags change, but not properties. Nothing of a job t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -61,7 +59,7 @@ def put(client: MLClient, schedule: JobSchedule) -> Done:
         return Done(name, "unchanged", bool(found.is_enabled))
     schedule._is_enabled = found.is_enabled if found is not None else True
     with asking(f"schedule {name}"):
-        kept = _result(client.schedules.begin_create_or_update(schedule))
+        kept = client.schedules.begin_create_or_update(schedule).result()
     return Done(name, "updated" if found is not None else "created", bool(kept.is_enabled))
 
 
@@ -74,7 +72,7 @@ def enable(client: MLClient, name: str, *, enabled: bool) -> Done:
         return Done(name, "unchanged", enabled)
     with asking(f"schedule {name}"):
         change = client.schedules.begin_enable if enabled else client.schedules.begin_disable
-        _result(change(name))
+        change(name).result()
     return Done(name, "enabled" if enabled else "disabled", enabled)
 
 
@@ -84,14 +82,8 @@ def remove(client: MLClient, name: str) -> Done:
         return Done(name, "absent", enabled=False)
     enable(client, name, enabled=False)
     with asking(f"schedule {name}"):
-        _result(client.schedules.begin_delete(name))
+        client.schedules.begin_delete(name).result()
     return Done(name, "removed", enabled=False)
-
-
-def _result(poller: Any) -> Any:
-    """What an operation ends with. The client prints a dot for each time that it asks, which is nobody's output."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return poller.result()
 
 
 def _get(client: MLClient, name: str) -> JobSchedule | None:
