@@ -27,7 +27,7 @@ ARROWS = {
     "store": {"spec", "graph", "plan"},
     "run": {"spec", "graph", "plan", "store"},
     "report": {"spec", "graph", "plan", "store"},
-    "azure": {"spec", "graph", "compile", "store"},
+    "azure": {"spec", "graph", "compile", "store", "release"},
     "release": {"spec", "store"},
     "schedule": {"spec", "store", "report"},
     "cli": {"spec", "graph", "check", "plan", "compile", "store", "run", "report", "azure", "release", "schedule"},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
+from acr import build, find_registry, repository_of
 from contents import write_contents
 from penstock_steps import lineage, registry, tracking
 from penstock_steps.decision import read_decision
@@ -14,7 +16,9 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.2.2")
+COMPONENT = Component("package", "1.3.0")
+IMAGE_TAG = "image"
+RUN_TAG = "package_run_id"
 
 
 def main() -> None:
@@ -43,6 +47,8 @@ def main() -> None:
                 f"{model.digest}; connect both ports to the same run"
             )
         facts["package_digest"] = _package(arguments.package, arguments.model, registration)
+        if arguments.registry:
+            facts["image"] = _image(arguments, registration, facts["package_digest"])
     else:
         write_skipped([arguments.package], skipped)
         print(f"nothing is packaged: {skipped}")
@@ -64,10 +70,29 @@ def _package(package: Path, model: Path, registration: Registration) -> str:
     digest = write_manifest(package, registration, scoring)
     print(f"package of {name} version {version}: {digest} (the digest of its manifest)")
     if tracking.has_store():
-        registry.set_version_tag(registry.connect(), name, version, registry.PACKAGE_DIGEST_TAG, digest)
+        client = registry.connect()
+        registry.set_version_tag(client, name, version, RUN_TAG, os.environ.get("AZUREML_ROOT_RUN_ID", ""))
+        registry.set_version_tag(client, name, version, registry.PACKAGE_DIGEST_TAG, digest)
     else:
         print(f"{tracking.URI_VARIABLE} is not set: the digest is not written to the model version, keep it yourself")
     return digest
+
+
+def _image(arguments: argparse.Namespace, registration: Registration, digest: str) -> str:
+    """Have the image built, unless the version has one of this very package; returns it by its digest."""
+    name, version = registration.model_name, registration.version
+    where = find_registry(arguments.registry)
+    repository = repository_of(arguments.repository, name)
+    client = registry.connect() if tracking.has_store() else None
+    there = registry.version_tags(client, name, version).get(IMAGE_TAG, "") if client is not None else ""
+    if there.startswith(f"{where.server}/{repository}@"):
+        print(f"version {version} of {name} has its image already: {there}")
+        return str(there)
+    image = build(where, repository, arguments.package, digest)
+    print(f"image of {name} version {version}: {image}")
+    if client is not None:
+        registry.set_version_tag(client, name, version, IMAGE_TAG, image)
+    return image
 
 
 def _arguments() -> argparse.Namespace:
@@ -75,6 +100,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="the model that evaluate judged")
     parser.add_argument("--decision", type=Path, required=True, help="the decision of evaluate")
     parser.add_argument("--registration", type=Path, required=True, help="the registration of register")
+    parser.add_argument(
+        "--registry", default="", help="where the image is built: a container registry's name or ARM id"
+    )
+    parser.add_argument("--repository", default="", help="its repository; the model's name by default")
     parser.add_argument("--package", type=Path, required=True, help="the output folder")
     return parser.parse_args()
 

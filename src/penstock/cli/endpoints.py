@@ -65,16 +65,17 @@ def stop(names: tuple[str, ...], everything: bool, workspace: Path | None) -> No
 @PORT
 @WORKSPACE
 @FORMAT
-def start(endpoint: str, workers: int, watch: float, port: int | None, workspace: Path | None, form: str) -> None:
+def start(
+    endpoint: str, workers: int, watch: float | None, port: int | None, workspace: Path | None, form: str
+) -> None:
     """Serve again what ENDPOINT served when it was stopped, or its server was lost."""
     from penstock.cli.looking import workspace_of
-    from penstock.cli.serving import print_endpoint, serving
-    from penstock.release.service import Options
+    from penstock.cli.serving import options_of, print_endpoint, serving
     from penstock.store.endpoints import endpoint_folder
 
     place = workspace_of(workspace)
     with serving(place) as endpoints:
-        record = endpoints.start(endpoint, Options(workers=workers, watch_s=watch, port=port))
+        record = endpoints.start(endpoint, options_of(workers, watch, port))
         print_endpoint(endpoint_folder(place, endpoint), record, form)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from penstock.release.service import Endpoints
+    from penstock.release.service import Endpoints, Options
+    from penstock.release.smoke import Check
     from penstock.store.endpoints import Endpoint, EndpointFolder
     from penstock.store.workspace import Workspace
 
@@ -20,16 +21,47 @@ WORKERS = click.option(
 WATCH = click.option(
     "--watch",
     type=click.FloatRange(min=0),
-    default=2.0,
-    show_default=True,
+    default=None,
     metavar="SECONDS",
-    help="How long it is watched, with a share of the traffic, before it takes over.",
+    help="How long it is watched, with a share of the traffic, before it takes over.  [default: 2; at Azure 60]",
+)
+ON = click.option(
+    "--on",
+    "where",
+    type=click.Choice(["local", "azure"]),
+    default="local",
+    show_default=True,
+    help="This machine, or the online endpoints of a workspace.",
 )
 PORT = click.option(
     "--port",
     type=click.IntRange(1, 65535),
     help="The port of an endpoint that has none yet.  [default: one that is free]",
 )
+
+
+def options_of(workers: int, watch: float | None, port: int | None = None) -> Options:
+    """How to release on this machine."""
+    from penstock.release.service import WATCH_S, Options
+
+    return Options(workers=workers, watch_s=WATCH_S if watch is None else watch, port=port)
+
+
+def print_smoke(endpoint: str, checks: Sequence[Check], form: str) -> None:
+    """What a smoke test has found. Raises RunError if something is not as it should be."""
+    from penstock.cli.looking import print_json
+    from penstock.cli.summary import table
+    from penstock.errors import RunError
+
+    wrong = [check for check in checks if check.problem is not None]
+    if form == "json":
+        told = [{"check": one.name, "problem": one.problem, "seconds": one.seconds} for one in checks]
+        print_json({"endpoint": endpoint, "passed": not wrong, "checks": told})
+    else:
+        rows = [(one.name, one.problem or "ok", f"{one.seconds * 1000:.1f} ms") for one in checks]
+        click.echo("\n".join(table([("CHECK", "ANSWER", "TIME"), *rows])))
+    if wrong:
+        raise RunError(f"{endpoint} fails the smoke test: {len(wrong)} of {len(checks)} checks")
 
 
 @contextmanager
@@ -44,9 +76,14 @@ def serving(workspace: Workspace) -> Iterator[Endpoints]:
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield Endpoints(workspace, lambda message: click.echo(message, err=True))
+        yield Endpoints(workspace, told)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def told(message: str) -> None:
+    """What goes on, on stderr."""
+    click.echo(message, err=True)
 
 
 def row(folder: EndpointFolder, record: Endpoint) -> dict[str, Any]:

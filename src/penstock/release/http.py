@@ -1,4 +1,4 @@
-"""Requests to a server of loopback."""
+"""Requests to a server: of this machine, or of an endpoint at Azure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from msgspec import Struct
 from penstock.release.target import Caller
 
 _HEALTH_S = 1.0
+# Azure's endpoints answer 424 where the model's server has not answered 200, and tell its status in this header:
+# https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#http-status-codes
+_OF_MODEL = "ms-azureml-model-error-statuscode"
 
 
 class Answer(Struct, frozen=True):
@@ -39,7 +42,7 @@ def get(url: str, path: str, timeout_s: float) -> Answer:
 def score(caller: Caller, body: bytes, timeout_s: float, key: str | None = None) -> Answer:
     """POST a body to /score with the caller's key, or with another one; an empty one is none."""
     chosen = caller.key if key is None else key
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **caller.headers}
     if chosen:
         headers["Authorization"] = f"Bearer {chosen}"
     return _ask("POST", f"{caller.url}/score", body, headers, timeout_s)
@@ -51,9 +54,9 @@ def _ask(method: str, url: str, body: bytes | None, headers: dict[str, str], tim
     began = time.perf_counter()
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy is for other machines
+            session.trust_env = not url.startswith("http://")  # a proxy is for other machines
             answer = session.request(method, url, data=body, headers=headers, timeout=timeout_s, allow_redirects=False)
-            status, text = answer.status_code, answer.text
+            status, text = int(answer.headers.get(_OF_MODEL, answer.status_code)), answer.text
     except requests.Timeout:
         status, text = 0, f"no answer after {timeout_s:g} s"
     except requests.RequestException as error:

@@ -73,7 +73,7 @@ def _watch(target: Target, caller: Caller, watch_s: float) -> None:
         troubles = target.troubles()
         if troubles:
             raise ReleaseError(f"under traffic {'; '.join(troubles)}")
-        sick = 0 if health(caller.url) else sick + 1
+        sick = 0 if not caller.has_health or health(caller.url) else sick + 1
         if sick >= _SICK_AFTER:
             raise ReleaseError(f"under traffic its server is not healthy ({sick} times in a row)")
         if time.monotonic() >= end:

@@ -54,8 +54,9 @@ def smoke(caller: Caller, contract: Mapping[str, Any]) -> list[Check]:
 
 
 def _checks(caller: Caller, contract: Mapping[str, Any]) -> Iterator[Check]:
-    healthy = get(caller.url, "/", _TIMEOUT_S)
-    yield Check("health", None if healthy.status == 200 else _unexpected(healthy, 200), healthy.seconds)
+    if caller.has_health:
+        healthy = get(caller.url, "/", _TIMEOUT_S)
+        yield Check("health", None if healthy.status == 200 else _unexpected(healthy, 200), healthy.seconds)
     for case in contract["cases"]:
         answer = score(caller, _body(case), _TIMEOUT_S)
         yield Check(case["name"], _problem(case, answer, contract["tolerance"]), answer.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -16,10 +17,15 @@ class ReleaseError(RunError):
 
 
 class Caller(Struct, frozen=True):
-    """Where one deployment answers, and nothing else does. `key` is None where nobody asks for one."""
+    """Where one deployment answers, and nothing else does. `key` is None where nobody asks for one.
+
+    `headers` go with each request to it; `has_health` tells whether a page says that it is healthy.
+    """
 
     url: str
     key: str | None
+    headers: Mapping[str, str] = {}
+    has_health: bool = True
 
 
 class Target(Protocol):

@@ -12,10 +12,11 @@ from typing import Self
 
 import flask
 
-from local_azure import login
+from local_azure import login, online_endpoints
 from local_azure.azurite import Azurite
 from local_azure.blobs import Blobs
 from local_azure.certificates import make_certificates
+from local_azure.container_registry import ContainerRegistries
 from local_azure.deployments import Deployments
 from local_azure.documents import Documents
 from local_azure.errors import install
@@ -23,6 +24,7 @@ from local_azure.faults import Faults
 from local_azure.history import History
 from local_azure.jobs import Jobs
 from local_azure.models import ModelRegistry
+from local_azure.online_endpoints import OnlineEndpoints
 from local_azure.operations import Operations
 from local_azure.proxy import Proxy
 from local_azure.resources import Resources
@@ -53,10 +55,17 @@ class LocalAzure:
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)
         self.deployments = Deployments(self.resources)
         self.models = ModelRegistry(self.resources, self.blobs, self.jobs)
+        self.images: dict[str, Path] = {}
+        """Image by its digest (REGISTRY/REPOSITORY@sha256:...) -> the package that it was built of."""
+        self.container_registries = ContainerRegistries(
+            self.resources, self.azurite, _made(folder / "images"), self.images
+        )
+        self.online = OnlineEndpoints(self.resources, self.blobs, _made(folder / "online"), self.images.get)
         self.history = History(self.jobs, self.blobs)
         self.schedules = Schedules(self.resources, self.jobs)
         hosts = {
             r"management\.azure\.com": _app(self.resources.app),
+            online_endpoints.HOST: _app(self.online.app),
             r"westeurope\.api\.azureml\.ms": _app(self.history.app),
             r"login\.microsoftonline\.com": _app(_blueprint(login.login)),
         }
@@ -112,6 +121,7 @@ class LocalAzure:
     def reset(self) -> None:
         """As at the beginning: one group, one new workspace with empty datastores, nothing asked, no fault."""
         self.jobs.stop()
+        self.online.stop()
         self.documents.clear()
         self.documents.put(self.group, {"location": LOCATION, "properties": {"provisioningState": "Succeeded"}})
         body = {"location": LOCATION, "properties": {"friendlyName": WORKSPACE}, "identity": {"type": "SystemAssigned"}}
@@ -122,6 +132,7 @@ class LocalAzure:
 
     def __exit__(self, *_: object) -> None:
         self.jobs.stop()
+        self.online.stop()
         self._proxy.stop()
         self._server.stop()
         self.azurite.stop()

@@ -73,8 +73,8 @@ class Jobs:
     def __init__(self, resources: Resources, blobs: Blobs, folder: Path, variables: Variables) -> None:
         self._resources, self._blobs, self._folder, self._variables = resources, blobs, folder, variables
         self.jobs: dict[str, Job] = {}
-        self.after: list[Callable[[str], None]] = []
-        """Called with the workspace's path when a job's engine has ended, before the job has."""
+        self.after: list[Callable[[Job], None]] = []
+        """Called with a job when its engine has ended, before the job itself has."""
         resources.checked["workspaces/jobs"] = self._check
         resources.written["workspaces/jobs"] = self._start
         resources.found["workspaces/jobs"] = self._child_document
@@ -202,7 +202,7 @@ class Jobs:
         self._send_logs(job, sent)
         self._send_outputs(job)
         for each in self.after:
-            each(job.workspace)
+            each(job)
         run = self.run(job)
         if run is None:  # the engine had not begun, or refuses the job
             self._end(job, "Canceled" if job.cancelled.is_set() else "Failed", said.read_text())

@@ -11,7 +11,7 @@ from contextlib import closing
 
 from local_azure.blobs import Blobs
 from local_azure.documents import Document
-from local_azure.jobs import ARTIFACTS, Jobs
+from local_azure.jobs import ARTIFACTS, Job, Jobs
 from local_azure.resources import Resources
 from penstock.store.models import Models
 from penstock.store.workspace import Workspace
@@ -26,10 +26,12 @@ class ModelRegistry:
         resources.written["workspaces/models"] = self._put_back
         resources.written["workspaces/models/versions"] = self._put_back
 
-    def take_over(self, workspace: str) -> None:
-        """Make documents of what the store of a workspace has."""
+    def take_over(self, job: Job) -> None:
+        """Make documents of what the store of a job's workspace has."""
+        workspace = job.workspace
         home = Workspace(self._jobs.workspace_folder(workspace))
         models = Models(home)
+        self._name_jobs(job, home)
         for name in models.names():
             container = f"{workspace}/models/{name}"
             champion = models.champion(name)
@@ -38,6 +40,15 @@ class ModelRegistry:
             self._documents.put(container, {"properties": {**before, "tags": tags}})
             for version in models.versions(name):
                 self._take_over_version(container, models, f"{name}:{version}")
+
+    def _name_jobs(self, job: Job, home: Workspace) -> None:
+        """A step's AZUREML_ROOT_RUN_ID is the name of its job on Azure, of the engine's run here; so in tags, too."""
+        run = self._jobs.run(job)
+        if run is not None and home.tracking_db.exists():
+            with closing(sqlite3.connect(home.tracking_db, timeout=60)) as db, db:
+                keys = "('root_run_id', 'package_run_id')"
+                change = f"UPDATE model_version_tags SET value = ? WHERE value = ? AND key IN {keys}"
+                db.execute(change, (job.name, run.name))
 
     def _take_over_version(self, container: str, models: Models, reference: str) -> None:
         found = models.find(reference)
