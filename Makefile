@@ -30,10 +30,11 @@ fuzz: .venv/.dev  ## the property tests with examples of their own, several time
 	@for round in $$(seq $(or $(ROUNDS),5)); do \
 	  $(BIN)/python -m pytest -n 2 -q --hypothesis-profile=new $$(grep -rl "^@given" tests) || exit 1; done
 
-lint: .venv/.dev  ## ruff, and the compiled pipelines are current
+lint: .venv/.dev  ## ruff, the compiled pipelines are current, and versions follow content
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/penstock compile --check
+	$(BIN)/penstock publish --check
 
 types: .venv/.dev  ## mypy, strict
 	$(BIN)/mypy

@@ -20,7 +20,7 @@ from penstock_steps.lineage import Component
 from penstock_steps.tables import may_be_table
 from score_rows import score_table
 
-COMPONENT = Component("batch_score", "1.0.0")
+COMPONENT = Component("batch_score", "1.0.1")
 
 
 @dataclass(frozen=True)

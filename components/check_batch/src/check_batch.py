@@ -14,7 +14,7 @@ from penstock_steps.errors import StepError, run_step
 from penstock_steps.lineage import Component
 from penstock_steps.tables import table_files
 
-COMPONENT = Component("check_batch", "1.0.0")
+COMPONENT = Component("check_batch", "1.0.1")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from scoring import (
 from slices import SliceScore, check_columns, slice_scores
 from verdict import Against, judge
 
-COMPONENT = Component("evaluate", "1.1.0")
+COMPONENT = Component("evaluate", "1.1.1")
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def find_registry(given: str, environment: Mapping[str, str] = os.environ) -> Co
     return ContainerRegistry(subscription, group, name)
 
 
-def repository_of(given: str, model: str) -> str:
+def repository_of(given: str | None, model: str) -> str:
     """The repository: what is given, else the model's name as far as it can be one. Raises StepError."""
     repository = given or re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
     if not _REPOSITORY.fullmatch(repository):

@@ -100,10 +100,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="the model that evaluate judged")
     parser.add_argument("--decision", type=Path, required=True, help="the decision of evaluate")
     parser.add_argument("--registration", type=Path, required=True, help="the registration of register")
-    parser.add_argument(
-        "--registry", default="", help="where the image is built: a container registry's name or ARM id"
-    )
-    parser.add_argument("--repository", default="", help="its repository; the model's name by default")
+    parser.add_argument("--registry", help="where the image is built: a container registry's name or ARM id")
+    parser.add_argument("--repository", help="its repository; the model's name by default")
     parser.add_argument("--package", type=Path, required=True, help="the output folder")
     return parser.parse_args()
 

@@ -25,7 +25,7 @@ from penstock_steps.tables import read_table
 from penstock_steps.target import target_values
 from preparation import make_pipeline_of
 
-COMPONENT = Component("train", "1.1.1")
+COMPONENT = Component("train", "1.1.2")
 
 
 @dataclass(frozen=True)

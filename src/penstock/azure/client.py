@@ -62,11 +62,12 @@ def asking(what: str) -> Iterator[None]:
 
     `what` names the object: "component train 1.1.0".
     """
+    from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError as CoreError
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     try:
-        with quiet(), contextlib.redirect_stdout(io.StringIO()):  # the client prints dots while it waits
+        with quiet(), _unprinted():
             yield
     except HttpResponseError as error:
         status = error.status_code
@@ -76,8 +77,20 @@ def asking(what: str) -> Iterator[None]:
             raise AzureError(f"{what}: Azure says: {_said(error)}.", None) from None
         way_out = _WAYS_OUT.get(status, "Try again." if status >= 500 else "")
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
+    except MlException as error:
+        raise AzureError(f"{what}: Azure's client refuses it: {_said(error)}", 400) from None
     except CoreError as error:
         raise AzureError(f"{what}: Azure cannot be reached: {_said(error)}. Try again.", None) from None
+
+
+@contextlib.contextmanager
+def _unprinted() -> Iterator[None]:
+    """The client prints dots to stdout while it waits, and blank lines to stderr after uploads."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if not sys.stderr.isatty():
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        yield
 
 
 def _said(error: Exception) -> str:

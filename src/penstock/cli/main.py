@@ -27,6 +27,7 @@ VERBS = {
     "logs": "Print what a node of a run printed.",
     "package": "Verify that a package is what was made.",
     "provision": "Create what a stage needs at Azure, or take it away.",
+    "publish": "Publish environments, components and pipelines in versions by content.",
     "release": "Serve a package: to staging, and what has passed it to prod.",
     "rollback": "Serve what an endpoint served before.",
     "run": "Run a job YAML on this machine.",

@@ -7,6 +7,7 @@ engine runs the jobs.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Self
 
@@ -27,9 +28,10 @@ from local_azure.models import ModelRegistry
 from local_azure.online_endpoints import OnlineEndpoints
 from local_azure.operations import Operations
 from local_azure.proxy import Proxy
+from local_azure.registries import HOST, REGISTRY, Registries
 from local_azure.resources import Resources
 from local_azure.schedules import Schedules
-from local_azure.server import Request, Server
+from local_azure.server import App, Request, Server
 from local_azure.workspaces import LOCATION, Workspaces
 
 SUBSCRIPTION = "33333333-3333-4333-8333-333333333333"
@@ -63,10 +65,11 @@ class LocalAzure:
         self.online = OnlineEndpoints(self.resources, self.blobs, _made(folder / "online"), self.images.get)
         self.history = History(self.jobs, self.blobs)
         self.schedules = Schedules(self.resources, self.jobs)
-        hosts = {
+        hosts: dict[str, App] = {
             r"management\.azure\.com": _app(self.resources.app),
             online_endpoints.HOST: _app(self.online.app),
             r"westeurope\.api\.azureml\.ms": _app(self.history.app),
+            re.escape(HOST): Registries(self.resources, self.azurite),
             r"login\.microsoftonline\.com": _app(_blueprint(login.login)),
         }
         self._server = Server(self.certificates.server_context(), hosts, self.faults)
@@ -89,6 +92,11 @@ class LocalAzure:
     def workspace(self) -> str:
         """The ARM id of the workspace that is there from the beginning."""
         return f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
+
+    @property
+    def registry(self) -> str:
+        """The ARM id of the registry that is there from the beginning."""
+        return f"{self.group}/providers/Microsoft.MachineLearningServices/registries/{REGISTRY}"
 
     def writes(self) -> list[Request]:
         """What changed something at Azure."""
@@ -126,6 +134,7 @@ class LocalAzure:
         self.documents.put(self.group, {"location": LOCATION, "properties": {"provisioningState": "Succeeded"}})
         body = {"location": LOCATION, "properties": {"friendlyName": WORKSPACE}, "identity": {"type": "SystemAssigned"}}
         self.workspaces.created(self.workspace, self.documents.put(self.workspace, body))
+        self.documents.put(self.registry, {"location": LOCATION, "properties": {"regions": [{"location": LOCATION}]}})
         self.faults.clear()
         self.requests.clear()
         self.refused.clear()

@@ -72,6 +72,10 @@ class OnlineEndpoints:
         self.app = flask.Flask("inference")
         self.app.add_url_rule("/<path:page>", "page", self._answer, methods=["GET", "POST"])
 
+    def keys_of(self, path: str) -> str:
+        """The primary key of an endpoint."""
+        return self._keys[path.lower()]
+
     def stop(self) -> None:
         for server in self._servers.values():
             server.end()

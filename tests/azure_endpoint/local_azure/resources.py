@@ -39,6 +39,12 @@ MODELS = {
     "workspaces/batchEndpoints": "BatchEndpoint",
     "workspaces/batchEndpoints/deployments": "BatchDeployment",
 }
+_IN_REGISTRIES = ("codes", "components", "environments", "data", "models")
+MODELS |= {
+    f"registries/{kind}{versions}": MODELS[f"workspaces/{kind}{versions}"]
+    for kind in _IN_REGISTRIES
+    for versions in ("", "/versions")
+}
 LONG = {"workspaces", "workspaces/computes", "workspaces/schedules", "workspaces/onlineEndpoints"}
 LONG |= {"Microsoft.Resources/deployments", "Microsoft.ContainerRegistry/registries"}
 LONG |= {"workspaces/onlineEndpoints/deployments", "workspaces/batchEndpoints", "workspaces/batchEndpoints/deployments"}

@@ -1,4 +1,4 @@
-"""PS110 to PS112: nodes and the pipelines around them, pipelines in pipelines included."""
+"""PS110 to PS112, PS115: nodes and the pipelines around them, pipelines in pipelines included."""
 
 from __future__ import annotations
 
@@ -73,3 +73,13 @@ def undeclared_output(subject: Subject) -> Iterator[Told]:
                 message = f"'{node.name}': {binding} names the pipeline output '{name}', which is not declared."
                 fix = did_you_mean(name, declared) or f"Add {name}: below the pipeline's outputs:."
                 yield Told(message, binding.place, fix)
+
+
+@rule("PS115", "A component that is deprecated", "warning")
+def deprecated(subject: Subject) -> Iterator[Told]:
+    for node in subject.nodes():
+        tags = node.component.source.mapping("tags")
+        told = tags.text("deprecated") if tags is not None else None
+        if told is not None and isinstance(node.job.component, Scalar):
+            message = f"'{node.name}': {node.component.name} is deprecated: {told}."
+            yield Told(message, node.job.component.place, "Name another component.")

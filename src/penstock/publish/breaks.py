@@ -1,0 +1,124 @@
+"""The pipelines of a repository that a changed component breaks, and those that go on naming its old version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from penstock.graph.literals import coerce
+from penstock.graph.model import Invalid
+from penstock.publish.interface import Change
+from penstock.publish.project import Item, Project
+from penstock.spec.model import Component, InputPort, JobNode, PipelineComponent
+from penstock.spec.place import Place
+from penstock.spec.reference import read_reference
+from penstock.spec.source import Scalar, scalar_text
+
+DEPRECATED = "deprecated"
+
+
+class Break(Struct, frozen=True, order=True):
+    """Where a pipeline and a component no longer fit."""
+
+    place: Place
+    message: str
+
+
+class _Graph(Struct, frozen=True):
+    """The nodes of a pipeline, of a job or a component."""
+
+    jobs: Mapping[str, JobNode]
+
+
+def broken_by(item: Item, component: Component, changes: Iterable[Change], project: Project) -> list[Break]:
+    """The places in the project's pipelines which `changes` of a component break, in their order."""
+    major = [change for change in changes if change.bump == "major"]
+    found = set()
+    for graph in _graphs(project) if major else ():
+        for node in graph.jobs.values():
+            if _uses(node, item):
+                found |= {each for change in major for each in _at_node(node, change, component, graph)}
+    return sorted(found)
+
+
+def naming(item: Item, version: str, project: Project) -> list[Place]:
+    """Where pipelines name a version of an item as `azureml:NAME:VERSION`."""
+    found = []
+    for graph in _graphs(project):
+        for node in graph.jobs.values():
+            reference = node.component
+            named = read_reference(scalar_text(reference)) if isinstance(reference, Scalar) else None
+            if named is not None and (named.name, named.version) == (item.name, version):
+                assert reference is not None  # noqa: S101 - has just been read
+                found.append(reference.place)
+    return sorted(found)
+
+
+def _graphs(project: Project) -> Iterator[_Graph]:
+    for job in project.jobs.values():
+        yield _Graph(job.jobs)
+    for component in project.components.values():
+        if isinstance(component, PipelineComponent):
+            yield _Graph(component.jobs)
+
+
+def _uses(node: JobNode, item: Item) -> bool:
+    """Whether a node takes what the file of `item` says, now or as its newest version."""
+    if not isinstance(node.component, Scalar):
+        return False
+    text = scalar_text(node.component)
+    if not text.startswith("azureml:"):
+        return Path(os.path.normpath(node.folder / text.removeprefix("file:"))) == item.file
+    named = read_reference(text)
+    return named is not None and named.name == item.name and named.is_latest
+
+
+def _at_node(node: JobNode, change: Change, component: Component, graph: _Graph) -> Iterator[Break]:
+    if change.kind == "output":
+        yield from _at_output(node, change, graph)
+        return
+    given = node.inputs.get(change.port)
+    if change.what == "required":
+        if given is None and change.port not in node.searched:
+            yield Break(node.place, f"'{node.name}' gives no value to '{change.port}'")
+    elif given is None:
+        return
+    elif change.what == "narrowed":
+        port = component.inputs[change.port]
+        if given.scalar is not None and _refused(given.scalar, port):
+            yield Break(given.value_place, f"'{node.name}' gives {scalar_text(given.scalar)} to '{change.port}'")
+    else:
+        yield Break(given.place, f"'{node.name}' gives a value to '{change.port}'")
+
+
+def _refused(value: Scalar, port: InputPort) -> bool:
+    """Whether a port does not take a plain value; what a binding brings is not known here."""
+    is_bound = isinstance(value.value, str) and "${{" in value.value
+    return not is_bound and isinstance(coerce(value, port, value.place), Invalid)
+
+
+def _at_output(node: JobNode, change: Change, graph: _Graph) -> Iterator[Break]:
+    path = ("parent", "jobs", node.name, "outputs", change.port)
+    if change.port in node.outputs:
+        yield Break(node.outputs[change.port].place, f"'{node.name}' says where '{change.port}' goes")
+    for other in graph.jobs.values():
+        for value in other.inputs.values():
+            references = value.template.references() if value.template is not None else ()
+            if any(reference.path == path for reference in references):
+                yield Break(value.place, f"'{other.name}' takes '{change.port}' of '{node.name}'")
+
+
+def deprecated_uses(project: Project) -> list[Break]:
+    """The nodes of pipelines that use a component whose tag `deprecated` says what to use instead."""
+    found = []
+    for graph in _graphs(project):
+        for node in graph.jobs.values():
+            for item in project.items.values():
+                if item.kind == "component" and DEPRECATED in item.tags and _uses(node, item):
+                    assert node.component is not None  # noqa: S101 - it uses a component
+                    message = f"'{node.name}' uses {item}, which is deprecated: {item.tags[DEPRECATED]}"
+                    found.append(Break(node.component.place, message))
+    return sorted(found)

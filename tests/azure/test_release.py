@@ -1,0 +1,247 @@
+"""From a retraining to production on Azure: a story, told in the order of this file.
+
+The jobs are run by the engine; deployments really serve their packages; all of it is asked for by the real client.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from azure_project import led
+from azure_verbs import STAGE, Ended, call
+
+if TYPE_CHECKING:
+    from local_azure import LocalAzure
+
+REPOSITORY = Path(__file__).parents[2]
+PENSTOCK = Path(sys.executable).with_name("penstock")
+PARTS = ("components", "environments", "data_checks", "pipelines", ".azure", "penstock.toml")
+REGISTRY = "jobs.package.inputs.registry=crpenstock"
+
+
+class Shop:
+    """A copy of this repository, and what was made from it at the local Azure."""
+
+    def __init__(self, azure: LocalAzure, folder: Path) -> None:
+        self.azure, self.folder = azure, folder
+        for part in PARTS:
+            source = REPOSITORY / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / part)
+        (folder / ".git").mkdir()
+
+    def __call__(self, *arguments: str | Path, fails: int = 0) -> Ended:
+        done = call(self.azure.environment, self.folder, *arguments)
+        assert done.code == fails, f"{done.stdout}\n{done.stderr}"
+        return done
+
+    def retrain(self, *options: str) -> Any:
+        arguments = ("submit", "pipelines/retrain_diabetes.yml", "--wait", "--format", "json", "--set", REGISTRY)
+        return self(*arguments, *options).json
+
+    def tags(self, version: str | None = None) -> dict[str, str]:
+        path = f"{self.azure.workspace}/models/diabetes" + (f"/versions/{version}" if version else "")
+        document = self.azure.documents.get(path)
+        assert document is not None
+        return dict(document["properties"]["tags"])
+
+    def traffic(self, stage: str) -> dict[str, int]:
+        """Version -> share of the traffic."""
+        document = self.azure.documents.get(f"{self.azure.workspace}/onlineEndpoints/diabetes-{stage}")
+        assert document is not None
+        return {name[1]: share for name, share in document["properties"]["traffic"].items() if share}
+
+    def deployments(self, stage: str) -> list[str]:
+        path = f"{self.azure.workspace}/onlineEndpoints/diabetes-{stage}/deployments"
+        return [document["name"] for document in self.azure.documents.children(path)]
+
+    def release(self, version: str, to: str, *options: str, fails: int = 0) -> Ended:
+        return self(
+            "release", f"diabetes:{version}", "--to", to, "--on", "azure", "--watch", "0", *options, fails=fails
+        )
+
+    @contextmanager
+    def image_changed(self, version: str, file: str, old: str, new: str) -> Iterator[None]:
+        """While this lasts, what the version's image leads to is not what was built."""
+        path = self.azure.images[self.tags(version)["image"]] / file
+        before = path.read_text()
+        assert old in before
+        path.write_text(before.replace(old, new))
+        yield
+        path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def shop(azure_of_all: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    azure_of_all.reset()
+    shop = Shop(azure_of_all, tmp_path_factory.mktemp("shop"))
+    shop("provision", "--stage", "staging")
+    shop("provision", "--stage", "prod")
+    return shop
+
+
+def test_a_retraining_builds_its_image_and_tags_the_version_with_it(shop: Shop) -> None:
+    done = shop.retrain()
+    assert done["decision"]["verdict"] == "accept"
+    tags = shop.tags("1")
+    assert [tags["image"]] == list(shop.azure.images)
+    assert tags["package_run_id"] == done["job"]
+    assert tags["package_digest"].startswith("sha256:")
+    assert shop.tags()["champion"] == "1"
+
+
+def test_a_better_candidate_becomes_the_second_version(shop: Shop) -> None:
+    assert shop.retrain("--set", "inputs.estimator=Ridge")["decision"]["verdict"] == "accept"
+    assert len(shop.azure.images) == 2
+    assert shop.tags()["champion"] == "2"
+
+
+def test_a_tag_is_refused(shop: Shop) -> None:
+    said = shop("release", "crpenstock.azurecr.io/diabetes:latest", "--to", "staging", "--on", "azure", fails=2).stderr
+    assert "names no image by its digest, and what a tag leads to can change" in said
+    unknown = f"crpenstock.azurecr.io/diabetes@sha256:{'0' * 64}"
+    said = shop("release", unknown, "--to", "staging", "--on", "azure", fails=2).stderr
+    assert f"no model version in mlw-penstock says that it is in {unknown}" in said
+
+
+def test_prod_takes_only_what_has_passed_staging(shop: Shop) -> None:
+    said = shop.release("1", "prod", fails=1).stderr
+    assert "prod takes only what has passed staging" in said
+    assert shop.traffic("prod") == {}
+
+
+def test_an_image_goes_to_staging_and_its_version_to_prod(shop: Shop) -> None:
+    image = shop.tags("1")["image"]
+    shop("release", image, "--to", "staging", "--on", "azure", "--watch", "0")
+    assert shop.traffic("staging") == {"1": 100}
+    checks = shop("smoke", "diabetes-staging", "--on", "azure", "--stage", "staging", "--format", "json").json
+    assert checks["passed"]
+    assert {"without a key", "with a wrong key", "latency"} <= {check["check"] for check in checks["checks"]}
+    shop.release("1", "prod")
+    assert shop.traffic("prod") == {"1": 100}
+    assert shop.tags()["champion"] == "1", "the champion is what prod serves"
+    assert shop.tags("2")["role"] == "retired"
+
+
+def test_again_it_changes_nothing(shop: Shop) -> None:
+    shop.azure.requests.clear()
+    assert "is served by diabetes-prod already" in shop.release("1", "prod").stderr
+    assert [request for request in shop.azure.writes() if "listkeys" not in request.path.lower()] == []
+
+
+def test_nobody_notices_a_release(shop: Shop) -> None:
+    """A client that asks prod all the time, from before to after it."""
+    shop.release("2", "staging")
+    endpoint = shop.azure.documents.get(f"{shop.azure.workspace}/onlineEndpoints/diabetes-prod")
+    assert endpoint is not None
+    key = shop.azure.online.keys_of(endpoint["id"])
+    body = (shop.azure.images[shop.tags("1")["image"]] / "sample_request.json").read_bytes()
+    answers, over = [], threading.Event()
+
+    def ask() -> None:
+        with requests.Session() as session:
+            session.verify, session.proxies = (
+                shop.azure.environment["SSL_CERT_FILE"],
+                {"https": shop.azure.environment["HTTPS_PROXY"]},
+            )
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            while not over.is_set():
+                url = endpoint["properties"]["scoringUri"]
+                answers.append(session.post(url, data=body, headers=headers, timeout=30))
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        shop.release("2", "prod", "--share", "30")
+    finally:
+        over.set()
+        client.join()
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 2, "both versions have answered"
+    assert shop.traffic("prod") == {"2": 100}
+    assert len(shop.deployments("prod")) == 2, "what was current stays for a rollback"
+
+
+def test_a_rollback_withdraws_the_version(shop: Shop) -> None:
+    shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod")
+    assert shop.traffic("prod") == {"1": 100}
+    assert shop.tags()["champion"] == "1"
+    assert shop.tags("2")["role"] == "withdrawn"
+    assert "prod takes only what has passed staging" in shop.release("2", "prod", fails=1).stderr
+    said = shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod", fails=1).stderr
+    assert "diabetes-prod has served nothing before" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("contract.json", '"status": 200', '"status": 200 ', None),
+        ("score.py", "def init()", "raise RuntimeError('no disk')\ndef init()", "RuntimeError: no disk"),
+        ("score.py", "def run(", "def run(request):\n    return [0.0]\n\n\ndef _run(", "the model itself says"),
+    ],
+    ids=["nothing that is served", "does not start", "answers nonsense"],
+)
+def test_an_image_that_is_not_what_was_made(shop: Shop, file: str, old: str, new: str, told: str | None) -> None:
+    """Whoever changes the image in the registry changes its digest; here the digest lies."""
+    shop("rollback", "diabetes-staging", "--on", "azure", "--stage", "staging") if len(
+        shop.deployments("staging")
+    ) > 1 else None
+    with shop.image_changed("2", file, old, new):
+        done = shop.release("2", "staging", fails=1 if told else 0)
+    if told is None:
+        assert shop.traffic("staging") == {"2": 100}
+        return
+    assert told in done.stderr
+    assert "version 1 goes on serving there" in done.stderr
+    assert shop.traffic("staging") == {"1": 100}
+    assert len(shop.deployments("staging")) == 1, "what failed is left behind"
+    assert shop.tags("2")["role"] == "withdrawn"
+    assert shop.tags()["champion"] == "1"
+
+
+def test_a_release_that_is_cancelled_leaves_what_was(shop: Shop) -> None:
+    line = [str(PENSTOCK), "release", "diabetes:2", "--to", "staging", "--on", "azure", "--watch", "600"]
+    environment = {**led(shop.azure.environment), **STAGE}
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=shop.folder, env=environment) as process:
+        assert process.stderr is not None
+        for said in process.stderr:
+            if "takes traffic" in said:
+                assert shop.traffic("staging") == {"1": 90, "2": 10}
+                process.send_signal(signal.SIGTERM)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    assert shop.traffic("staging") == {"1": 100}
+    assert len(shop.deployments("staging")) == 1
+    assert shop.tags("2")["role"] == "withdrawn", "as it was"
+
+
+@pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost_after", "conflict"])
+def test_a_fault_on_the_way(shop: Shop, kind: Any) -> None:
+    """It ends right, or what had the traffic has it again and the release can be repeated."""
+    if shop.traffic("staging") == {"2": 100}:
+        shop("rollback", "diabetes-staging", "--on", "azure", "--stage", "staging")
+    shop.azure.faults.clear()
+    shop.azure.faults.add(r"PUT .*/onlineEndpoints/diabetes-staging", kind, after=1, retry_after="0")
+    done = call(shop.azure.environment, shop.folder, *_release_of("2"))
+    if done.code:
+        assert "Azure" in done.stderr
+        assert shop.traffic("staging") == {"1": 100}
+        shop.release("2", "staging")
+    assert shop.azure.faults.unmet == []
+    shop.azure.faults.clear()
+    assert shop.traffic("staging") == {"2": 100}
+
+
+def _release_of(version: str) -> tuple[str, ...]:
+    return ("release", f"diabetes:{version}", "--to", "staging", "--on", "azure", "--watch", "0")
