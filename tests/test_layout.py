@@ -200,7 +200,15 @@ def test_what_is_forbidden_would_be_found() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["run", "--help"], ["compile", "--help"], ["check", "--help"], ["publish", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["compile", "--help"],
+        ["check", "--help"],
+        ["schedule", "--help"],
+        ["publish", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
