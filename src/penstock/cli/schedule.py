@@ -52,7 +52,8 @@ def command(
 
     At each fire the job runs as by `penstock run`, with what create_job changes in it. What was done is kept in the
     workspace folder, in schedules/. Fires that come while nobody carries them out are missed: the next start tells how
-    many, and runs once for them. A fire that comes while the run of the one before goes on is left out.
+    many, and runs once for them. A fire that comes while the run of the one before goes on is left out. FILE is read at
+    the start, the job anew at each fire.
 
     With --stage they are created or updated at Azure, which then carries them out; nothing is written if nothing has
     changed. The stage's overlay changes the job, what create_job says counts before it.

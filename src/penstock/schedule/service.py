@@ -7,6 +7,7 @@ are dealt with, which is all that is needed, and anybody can read it.
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -135,6 +136,7 @@ def _scheduler(count: int) -> Iterator[BackgroundScheduler]:
     from apscheduler.executors.pool import ThreadPoolExecutor as Threads
     from apscheduler.schedulers.background import BackgroundScheduler
 
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of what `_drop` tells
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={"default": Threads(max(1, count))},
