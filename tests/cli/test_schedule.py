@@ -180,6 +180,17 @@ def test_a_signal_ends_the_run_that_goes_on(project: Project, number: signal.Sig
     assert project.run(file, "--once").returncode == 0, "what was canceled is dealt with"
 
 
+def test_a_signal_ends_the_last_run_too_that_until_waits_for(project: Project) -> None:
+    service = project.start(project.schedule(nap=60), "--until", (now() + timedelta(seconds=2)).isoformat())
+    wait_for(lambda: any(project.folder.glob(".penstock/runs/*/nodes/say/attempt-1/outputs/said/word.txt")))
+    with pytest.raises(subprocess.TimeoutExpired):
+        service.wait(timeout=2.5)
+    service.send_signal(signal.SIGTERM)
+    said = service.communicate(timeout=30)[1]
+    assert service.returncode == 130, said
+    assert project.record()["last"]["status"] == "canceled"
+
+
 def test_nobody_else_carries_it_out_not_even_after_a_kill_while_its_run_goes_on(project: Project) -> None:
     gate = project.folder / "go on"
     waiting = f"until test -e '{gate}'; do sleep 0.1; done"

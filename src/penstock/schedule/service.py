@@ -79,9 +79,7 @@ def serve(held: Sequence[tuple[Planned, int]], until: datetime | None, tell: Tel
             _add(scheduler, planned, lock, tell)
         scheduler.start()
         _wait(scheduler, signals, until)
-        if signals.came:
-            for planned in by_name.values():
-                planned.stop()
+        _end(scheduler, signals, list(by_name.values()))
     return CANCELED if signals.came else 0
 
 
@@ -93,6 +91,18 @@ def _wait(scheduler: BackgroundScheduler, signals: _Signals, until: datetime | N
         if now() - looked > _HEARTBEAT:
             scheduler.wakeup()
             looked = now()
+
+
+def _end(scheduler: BackgroundScheduler, signals: _Signals, all_planned: list[Planned]) -> None:
+    """Start nothing more, and wait for the runs that go on; a signal ends them, also one that comes only now."""
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(scheduler.shutdown, wait=True)
+        while not wait([ending], 0 if signals.came else _LOOK_S).done:
+            if signals.came:
+                for planned in all_planned:
+                    planned.stop()
+                break
+        ending.result()
 
 
 def _add(scheduler: BackgroundScheduler, planned: Planned, lock: int, tell: Tell) -> None:
