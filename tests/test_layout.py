@@ -30,7 +30,21 @@ ARROWS = {
     "report": {"spec", "graph", "plan", "store"},
     "azure": {"spec", "graph", "publish", "compile", "store", "release"},
     "release": {"spec", "store"},
-    "cli": {"spec", "graph", "check", "plan", "publish", "compile", "store", "run", "report", "azure", "release"},
+    "schedule": {"spec", "store", "report"},
+    "cli": {
+        "spec",
+        "graph",
+        "check",
+        "plan",
+        "publish",
+        "compile",
+        "store",
+        "run",
+        "report",
+        "azure",
+        "release",
+        "schedule",
+    },
 }
 PURE = ("spec", "graph", "check", "plan", "publish")
 NEVER_HEAVY_ON_IMPORT = (
@@ -45,6 +59,7 @@ NEVER_HEAVY_ON_IMPORT = (
     "compile",
     "report",
     "release",
+    "schedule",
     "azure",
 )
 
@@ -185,7 +200,15 @@ def test_what_is_forbidden_would_be_found() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["run", "--help"], ["compile", "--help"], ["check", "--help"], ["publish", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["compile", "--help"],
+        ["check", "--help"],
+        ["schedule", "--help"],
+        ["publish", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (

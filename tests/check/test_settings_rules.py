@@ -322,3 +322,23 @@ def test_what_a_parallel_step_lacks(
     hollow = {key: value for key, value in step.items() if key not in ("name", "version", "inputs")}
     node = {**hollow, **ports} if inline else {"type": "parallel", "component": "./c.yml", **ports}
     assert rules(tmp_path, {"job.yml": job(node), "c.yml": step, **SCRIPT}).count("PS917") == told
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "node", "expected"),
+    [
+        ("azureml:t@latest", {}, {}, 1),
+        ("azureml:t:2", {}, {}, 0),
+        ("azureml://datastores/d/paths/t", {}, {}, 0),
+        ("azureml:t@latest", {"table": {"type": "uri_file", "path": "azureml:t:2"}}, {}, 0),
+        ("azureml:t:2", {"table": {"type": "uri_file", "path": "azureml:t@latest"}}, {}, 1),
+        ("azureml:t:2", {}, {"more": {"type": "uri_file", "path": "azureml:m@latest"}}, 1),
+    ],
+)
+def test_data_that_a_schedule_reads_the_latest_of_once(
+    own: str, given: dict[str, Any], node: dict[str, Any], expected: int, tmp_path: Path
+) -> None:
+    tree = schedule() | {"create_job": {"type": "pipeline", "job": "./job.yml", "inputs": given}}
+    train = {"component": "./train.yml", "inputs": {"rate": 0.1, **node}}
+    files = {"nightly.yml": tree, "job.yml": job(train, inputs={"table": {"type": "uri_file", "path": own}})}
+    assert rules(tmp_path, {**files, "train.yml": TRAIN}).count("PS953") == expected

@@ -36,6 +36,7 @@ DETERMINISTIC = {
     "package": True,
     "batch_score": True,
     "check_batch": True,
+    "newest_data": False,
 }
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 # In the command: `--flag value`, where the value may be quoted, and an optional one stands in $[[ ]].

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from azure.ai.ml import load_job
+from azure.ai.ml.entities._load_functions import load_schedule
 
 from penstock.compile.client import quiet
 from penstock.compile.files import compile_pipeline
@@ -130,3 +131,21 @@ def test_nothing_after_the_gate_can_start_before_it(retrain: dict[str, Any]) -> 
         assert "validate_data" in reached(name)
     for name in ("register", "package"):
         assert "evaluate" in upstream[name]
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "pipelines").glob("*.schedule.yml")), ids=lambda file: file.name)
+def test_a_schedule_is_accepted_and_reads_what_is_there_at_its_fires(file: Path) -> None:
+    with quiet():
+        schedule = load_schedule(file)
+        assert schedule._validate().error_messages == {}
+        sent = schedule._to_rest_object().properties
+    data = [given for given in sent.action.job_definition["inputs"].values() if given["jobInputType"] == "uri_folder"]
+    assert [given["uri"] for given in data] == ["azureml://datastores/workspaceblobstore/paths/diabetes"]
+    first, *others = sent.action.job_definition["jobs"]
+    assert first == "newest_data"
+    assert set(others) > {"validate_data", "train", "register"}
+    done = subprocess.run([PENSTOCK, "check", file], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -20,7 +20,7 @@ from penstock_steps.skipped import write_skipped
 from penstock_steps.tracking import URI_VARIABLE, has_store, job_run
 from publication import Publication, Upload, publish, repair
 
-COMPONENT = Component("register", "1.0.2")
+COMPONENT = Component("register", "1.1.0")
 _LONGEST_TAG = 100_000  # characters; mlflow 3.15, utils/validation.py, MAX_MODEL_REGISTRY_TAG_VALUE_LENGTH
 
 
@@ -33,7 +33,8 @@ def main() -> None:
             f"{arguments.model} is not the model that was judged: its content digest is {model.digest}, the decision "
             f"is about {decision.candidate['digest']}; connect model and decision to the same run"
         )
-    steps = lineage.merge([model, judged])
+    upstream = [model, judged, *_selection(arguments.selection, judged)]
+    steps = lineage.merge(upstream)
     version = None
     if decision.accepted:
         version = _register(arguments, decision, judged, steps)
@@ -48,7 +49,22 @@ def main() -> None:
         parameters={"model_name": arguments.model_name, "git_commit": arguments.git_commit},
         facts={"version": version},
     )
-    lineage.write(arguments.registration, "registration", own, [model, judged])
+    lineage.write(arguments.registration, "registration", own, upstream)
+
+
+def _selection(folder: Path | None, judged: Lineage) -> list[Lineage]:
+    """The lineage of newest_data's selection, if there is one: it must be about the data that the gate checked."""
+    if folder is None:
+        return []
+    selection = lineage.verify(folder, component="newest_data")
+    chosen, gate = selection.steps["newest_data"], judged.steps.get("validate_data")
+    checked = gate.inputs.get("data") if gate is not None else None
+    if checked != chosen.inputs["data"]:
+        raise StepError(
+            f"{folder} is about {chosen.facts['file']} ({chosen.inputs['data']}), the model was made of {checked}; "
+            "connect data and selection to the same run of newest_data"
+        )
+    return [selection]
 
 
 def _register(
@@ -81,9 +97,12 @@ def _register(
 def version_tags(decision: Decision, steps: Mapping[str, StepRecord], git_commit: str | None) -> dict[str, str]:
     """What a version's tags say of its origin; one without a value is left out."""
     train, gate = steps["train"], steps.get("validate_data")
+    chosen = steps["newest_data"].facts if "newest_data" in steps else {}
     suite = decision.suite or {}
     tags = {
         "data_digest": gate.inputs.get("data", "") if gate else "",
+        "data_file": str(chosen.get("file", "")),
+        "data_chosen_at": str(chosen.get("chosen_at", "")),
         "train_data_digest": train.inputs["train_data"],
         "test_data_digest": str(decision.data["digest"]),
         "suite": suite.get("name", ""),
@@ -124,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--decision", type=Path, required=True, help="the decision of evaluate")
     parser.add_argument("--model-name", required=True, help="the registered model that gets the new version")
     parser.add_argument("--git-commit", help="the commit that the run was started from")
+    parser.add_argument("--selection", type=Path, help="the selection of newest_data, if that chose the data")
     parser.add_argument("--registration", type=Path, required=True, help="the output folder")
     return parser.parse_args()
 

@@ -60,7 +60,7 @@ def load_plan(
     library = Library(disk, catalog=catalog)
     subject = _read(file, overrides, disk, library)
     graph, notes = subject.graph, []
-    findings = tuple(map(_for_this_machine, _unsuppressed(subject, disk)))
+    findings = tuple(map(for_this_machine, _unsuppressed(subject, disk)))
     if graph is not None:
         locator = Locator(catalog, graph)
         graph, notes = locator.located(), [*library.notes, *locator.notes]
@@ -124,7 +124,7 @@ def _unsuppressed(subject: Subject, disk: Disk) -> tuple[Finding, ...]:
     return once([*kept, *(finding for finding in findings if finding.severity == "error")])
 
 
-def _for_this_machine(finding: Finding) -> Finding:
+def for_this_machine(finding: Finding) -> Finding:
     """What only Azure minds is a warning here; an input that --set gives and no node takes is misspelt."""
     if finding.rule == "PS109" and finding.place.file.startswith("--set "):
         return replace(finding, severity="error")

@@ -32,6 +32,7 @@ VERBS = {
     "rollback": "Serve what an endpoint served before.",
     "run": "Run a job YAML on this machine.",
     "runs": "List the runs of the workspace.",
+    "schedule": "Carry out schedules on this machine, or set them up at Azure.",
     "show": "Show a run; or a model version and all that made it.",
     "smoke": "Test an endpoint by the contract of its package.",
     "snapshot": "List what code: uploads, and which ignore pattern keeps out the rest.",

@@ -65,10 +65,10 @@ class _Walk(Struct):
     def data(self) -> dict[str, Any]:
         """The digest of the data, which file that was, and whether it still is."""
         tags = self.version.tags
-        digest, file = tags.get("data_digest"), None
+        digest, file = tags.get("data_digest"), tags.get("data_file")
         made = self._made("validate_data")
         if made is not None:
-            file = made[0].data(made[1], "data")
+            file = made[0].data(made[1], "data") or file
         return {
             "digest": digest,
             "file": file,
@@ -179,7 +179,7 @@ class _Walk(Struct):
             return None  # the run's folder was removed
 
 
-_LOOP = ("validate_data", "split_data", "train", "evaluate", "register", "package")
+_LOOP = ("newest_data", "validate_data", "split_data", "train", "evaluate", "register", "package")
 
 
 def _place(component: str) -> tuple[int, str]:

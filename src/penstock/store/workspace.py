@@ -12,6 +12,7 @@ assets/<type>/<name>/<version>/          see `penstock.store.assets`
 datastores/<name>/                       what azureml://datastores/<name>/paths/... resolves to
 mlflow.db  mlartifacts/                  tracking and model registry
 endpoints/<name>/                        see `penstock.store.endpoints`
+schedules/<name>.*                       see `penstock.store.schedules`
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class Workspace(Struct, frozen=True):
     @property
     def endpoints(self) -> Path:
         return self.root / "endpoints"
+
+    @property
+    def schedules(self) -> Path:
+        return self.root / "schedules"
 
     def prepare(self) -> None:
         """Make the folder itself. Raises OSError."""

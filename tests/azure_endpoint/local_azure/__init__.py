@@ -30,6 +30,7 @@ from local_azure.operations import Operations
 from local_azure.proxy import Proxy
 from local_azure.registries import HOST, REGISTRY, Registries
 from local_azure.resources import Resources
+from local_azure.schedules import Schedules
 from local_azure.server import App, Request, Server
 from local_azure.workspaces import LOCATION, Workspaces
 
@@ -63,6 +64,7 @@ class LocalAzure:
         )
         self.online = OnlineEndpoints(self.resources, self.blobs, _made(folder / "online"), self.images.get)
         self.history = History(self.jobs, self.blobs)
+        self.schedules = Schedules(self.resources, self.jobs)
         hosts: dict[str, App] = {
             r"management\.azure\.com": _app(self.resources.app),
             online_endpoints.HOST: _app(self.online.app),

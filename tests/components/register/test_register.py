@@ -355,3 +355,35 @@ def test_a_second_process_waits_for_the_lock_and_is_stale(
 )
 def test_the_lock_is_beside_the_store(uri: str, path: str | None) -> None:
     assert registry.lock_path(uri) == (Path(path) if path else None)
+
+
+# --- the selection of newest_data -------------------------------------------------------------------------------------
+
+
+def selected(folder: Path, digest: str) -> Path:
+    """What newest_data hands on beside the data, for data of that digest."""
+    folder.mkdir()
+    (folder / "selection.json").write_text("{}")
+    facts = {"file": "2026-05/07.csv", "chosen_at": "2026-05-08T04:00:00+00:00"}
+    component = lineage.Component("newest_data", "1.0.0")
+    own = lineage.record(component, inputs={"data": digest}, parameters={}, facts=facts)
+    lineage.write(folder, "selection", own)
+    return folder
+
+
+def test_the_version_tells_which_file_its_data_was(bench: Bench, judged: tuple[Path, Path], tmp_path: Path) -> None:
+    checked = lineage.read(judged[1]).steps["validate_data"].inputs["data"]
+    registration = bench.register(*judged, selection=selected(tmp_path / "selection", checked))
+    tags = bench.versions()["2"]
+    assert (tags["data_file"], tags["data_chosen_at"]) == ("2026-05/07.csv", "2026-05-08T04:00:00+00:00")
+    assert (tags["data_digest"], tags["component.newest_data"]) == (checked, "1.0.0")
+    assert "newest_data" in lineage.read(registration).steps
+
+
+def test_a_selection_of_other_data_is_refused(bench: Bench, judged: tuple[Path, Path], tmp_path: Path) -> None:
+    other = selected(tmp_path / "selection", "sha256:0")
+    with pytest.raises(
+        StepError, match=r"is about 2026-05/07.csv \(sha256:0\), the model was made of sha256:d+0; connect"
+    ):
+        bench.register(*judged, selection=other)
+    assert set(bench.versions()) == {"1"}

@@ -1,4 +1,4 @@
-"""PS93x: schedules."""
+"""PS93x and PS95x: schedules."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from penstock.check.rule import Told, rule
 from penstock.check.subject import Subject
 from penstock.check.time_zones import TIME_ZONES
 from penstock.spec.finding import close_match
+from penstock.spec.schedule import PATTERN_KEYS
 from penstock.spec.source import Mapping, Scalar, Sequence, scalar_text
 
 # "Schedule machine learning pipeline jobs", cron expressions: the day of the month and the month are ignored.
@@ -162,3 +163,47 @@ def bad_recurrence(subject: Subject) -> Iterator[Told]:
 
 def _is_whole(node: Scalar) -> bool:
     return isinstance(node.value, int) and not isinstance(node.value, bool)
+
+
+@rule("PS950", "An offset in a schedule's time, which Azure's client leaves out", "warning")
+def left_out_offset(subject: Subject) -> Iterator[Told]:
+    trigger = _trigger(subject)
+    for key in ("start_time", "end_time") if trigger is not None else ():
+        node = trigger.get(key) if trigger is not None else None
+        moment = _time(node)
+        if trigger is None or not isinstance(node, Scalar) or moment is None or moment.tzinfo is None:
+            continue
+        zone = (trigger.text("time_zone") or "UTC").strip()
+        if zone.upper() != "UTC" or moment.utcoffset():
+            local = moment.replace(tzinfo=None).isoformat(" ", "minutes")
+            message = f"Azure's client leaves the offset out: it is {local} in {zone} there."
+            yield Told(message, node.place, "Write the time without an offset, as the clock of the time_zone shows it.")
+
+
+@rule("PS951", "A part of a recurrence that its frequency does not use", "warning")
+def unused_part(subject: Subject) -> Iterator[Told]:
+    trigger = _trigger(subject)
+    pattern = trigger.mapping("schedule") if trigger is not None else None
+    frequency = (trigger.text("frequency") or "").lower() if trigger is not None else ""
+    for entry in (pattern or ()) if frequency in PATTERN_KEYS else ():
+        key = entry.key.text
+        fitting = [each for each, keys in PATTERN_KEYS.items() if key in keys]
+        if fitting and frequency not in fitting:
+            message = f"'{key}' is not documented for a recurrence by {frequency}."
+            yield Told(message, entry.key.place, f"Take it out, or write frequency: {' or '.join(fitting)}.")
+
+
+@rule("PS952", "A range in a cron expression that ends before it begins", "warning")
+def backward_range(subject: Subject) -> Iterator[Told]:
+    trigger = _trigger(subject)
+    expression = trigger.get("expression") if trigger is not None else None
+    fields = scalar_text(expression).split() if isinstance(expression, Scalar) and expression.value is not None else []
+    if expression is None or len(fields) != len(_FIELDS):
+        return
+    for field, (name, _, _) in zip(fields, _FIELDS, strict=True):
+        for part in _with_numbers(field).split(",") if name not in _IGNORED else ():
+            match = _PART.fullmatch(part)
+            first, last = (match.group(1), match.group(2)) if match is not None else (None, None)
+            if first is not None and last is not None and int(last) < int(first):
+                message = f"the {name} '{part}' does not go over the end: Azure reads it as {last}-{first}."
+                yield Told(message, expression.place, "Write two parts: 22-23,0-4 for the hours from 22 to 4.")

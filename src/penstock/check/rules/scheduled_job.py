@@ -1,9 +1,9 @@
-"""PS936, PS937 and PS939: a schedule and the job that it starts."""
+"""PS936, PS937, PS939 and PS953: a schedule and the job that it starts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from penstock.check.environments import document_of
@@ -86,3 +86,36 @@ def _takers(graph: Graph, name: str) -> Iterator[tuple[str, InputPort]]:
                 and binding.path == ("parent", "inputs", name)
             ):
                 yield node.name, port
+
+
+@rule("PS953", "Data that is the latest only when the schedule is made", "warning")
+def frozen_data(subject: Subject) -> Iterator[Told]:
+    """azure-sdk-for-python issue 32576: a schedule keeps the version that `@latest` meant when it was put."""
+    if subject.kind.family != "schedule":
+        return
+    fix = "Let the job's first step look into a folder whose path stays, as the component newest_data does."
+    created = subject.root.mapping("create_job")
+    for path in _latest(created.mapping("inputs") if created is not None else None):
+        yield Told(f"each fire gets the version that is the latest now: {scalar_text(path)}.", path.place, fix)
+    found = _job(subject)
+    job = found[1].root if found is not None and found[1] is not None and found[1].kind.family == "job" else None
+    if found is None or job is None:
+        return
+    given = created.mapping("inputs") if created is not None else None
+    replaced = given.entries if given is not None else {}
+    own = [*_latest(job.mapping("inputs"), replaced)]
+    for entry in job.mapping("jobs") or ():
+        own += _latest(entry.value.mapping("inputs") if isinstance(entry.value, Mapping) else None)
+    for path in own:
+        message = f"each fire gets the version that is the latest now: {scalar_text(path)} at {path.place}."
+        yield Told(message, found[0].place, fix)
+
+
+def _latest(inputs: Mapping | None, without: Container[str] = ()) -> Iterator[Scalar]:
+    """The paths `azureml:NAME@latest` of inputs."""
+    for entry in inputs or ():
+        path = entry.value.get("path") if isinstance(entry.value, Mapping) else entry.value
+        if isinstance(path, Scalar) and entry.key.text not in without:
+            text = scalar_text(path)
+            if text.startswith("azureml:") and text.endswith("@latest"):
+                yield path
