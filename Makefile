@@ -6,7 +6,7 @@ PEERS := kfp snakemake dvc
 PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run stop setup test unit fuzz lint types check data-sanity publish submit cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
+.PHONY: help run stop setup test unit fuzz lint types secrets check data-sanity publish submit cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,7 +20,7 @@ run: .venv/.run  ## run the retraining loop on this machine, and serve the accep
 stop: .venv/.run  ## end what `make run` serves
 	$(BIN)/penstock endpoints stop --all
 
-test: lint types unit  ## all that a change must pass: lint, types, tests
+test: lint types secrets unit  ## all that a change must pass: lint, types, no secrets, tests
 
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 	@$(MAKE) --no-print-directory .tools/azurite/.made || echo "The tests of Azure are skipped: Azurite cannot be installed here." >&2
@@ -73,6 +73,9 @@ lint: .venv/.dev  ## ruff, the compiled pipelines are current, and versions foll
 
 types: .venv/.dev  ## mypy, strict
 	$(BIN)/mypy
+
+secrets: .venv/.dev  ## no password, key or token is in any file; .secrets.baseline has those that are none
+	git ls-files -z | xargs -0 -P 2 -n 200 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 format: .venv/.dev  ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix .

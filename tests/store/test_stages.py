@@ -19,12 +19,19 @@ workspace = "mlw"
 "settings.default_compute" = "azureml:cpu"
 "inputs.seed" = 3
 "settings.force_rerun" = true
+
+[stages.staging.set."jobs/re*.yml"]
+"inputs.seed" = 4
+"jobs.package.inputs.registry" = "cr$TEAM"
 """
 VARIABLES = {"SUBSCRIPTION": "s-1", "TEAM": "risk"}
 
 
 def _written(folder: Path, text: str) -> Path:
     (folder / "penstock.toml").write_text(text)
+    (folder / "jobs").mkdir()
+    for name in ("retrain.yml", "score.yml"):
+        (folder / "jobs" / name).touch()
     return folder
 
 
@@ -41,10 +48,21 @@ def test_variables_are_filled_in_and_the_overlay_is_as_set_takes_it(tmp_path: Pa
     )
 
 
+def test_a_table_for_some_files_counts_before_what_is_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = read_stage(_written(tmp_path, WHOLE), "staging", VARIABLES)
+    shared = stage.overlay
+    assert stage.overlay_of(tmp_path / "jobs/score.yml") == shared
+    own = {**shared, "inputs.seed": "4", "jobs.package.inputs.registry": "crrisk"}
+    assert stage.overlay_of(tmp_path / "jobs/retrain.yml") == own
+    monkeypatch.chdir(tmp_path / "jobs")
+    assert stage.overlay_of(Path("retrain.yml")) == own
+
+
 def test_without_a_name_it_is_dev_or_the_only_one(tmp_path: Path) -> None:
     assert read_stage(_written(tmp_path, WHOLE), None, VARIABLES).name == "staging"
     both = WHOLE + WHOLE.replace("staging", "dev").replace('"mlw"', '"mlw-dev"')
-    assert read_stage(_written(tmp_path, both), None, VARIABLES).workspace == "mlw-dev"
+    (tmp_path / "penstock.toml").write_text(both)
+    assert read_stage(tmp_path, None, VARIABLES).workspace == "mlw-dev"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +76,8 @@ def test_without_a_name_it_is_dev_or_the_only_one(tmp_path: Path) -> None:
         (("[stages.staging.set]", "[stages.staging.sett]"), "staging", "a stage has no 'sett'. Did you mean 'set'?"),
         (("[stages", "[stage"), "staging", "there is no table 'stage'. Did you mean 'stages'?"),
         (('"azureml:cpu"', "[1]"), "staging", ":7:1: 'settings.default_compute' needs a text, not [1]"),
+        (("jobs/re*", "job/re*"), "staging", ":11:1: no file of the project is named by 'job/re*.yml'"),
+        (("cr$TEAM", "cr$TAEM"), "staging", ":13:1: 'jobs.package.inputs.registry' is taken from the variable TAEM"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, change: tuple[str, str], name: str, told: str) -> None:

@@ -49,7 +49,8 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     endpoints/STAGE.*.yml.
     """
     folder = root / FOLDER
-    named = {value.removeprefix("azureml:") for value in stage.overlay.values() if value.startswith("azureml:")}
+    values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
+    named = {value.removeprefix("azureml:") for value in values if value.startswith("azureml:")}
     compute = [file for file in sorted((folder / "compute").glob("*.yml")) if file.stem in named]
     endpoints = [
         folder / "endpoints" / f"{stage.name}.yml",

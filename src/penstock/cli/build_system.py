@@ -48,9 +48,10 @@ def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.en
 
 
 def link_build(label: str, url: str, text: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Leave a link on the build's own page: a tag of the build in Azure DevOps, the summary in GitHub Actions."""
+    """Leave a link on the build's own page: tags of the build in Azure DevOps, the summary in GitHub Actions."""
     if environment.get("TF_BUILD"):
-        click.echo(f"##vso[build.addbuildtag]{_one_line(label)}", err=True)
+        for tag in (label, text):
+            click.echo(f"##vso[build.addbuildtag]{_one_line(tag)}", err=True)
     elif environment.get("GITHUB_STEP_SUMMARY"):
         with Path(environment["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
             summary.write(f"[{label}]({url}): {_one_line(text)}\n\n")

@@ -93,7 +93,7 @@ def for_stage(schedule: Schedule, stage: Stage, disk: Disk) -> JobSchedule:
     from penstock.schedule.timetable import timetable_of
 
     timetable_of(schedule, now())
-    changes = overrides_of(stage, sets_of(schedule))
+    changes = overrides_of(stage, schedule.job, sets_of(schedule))
     check_job(schedule.job, changes, disk)
     return schedules.load(schedule.file, schedule.job, jobs.load(schedule.job, changes))
 

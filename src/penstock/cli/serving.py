@@ -56,7 +56,9 @@ def print_smoke(endpoint: str, checks: Sequence[Check], form: str, junit: Path |
 
     wrong = [check for check in checks if check.problem is not None]
     if junit is not None:
-        _write_junit(junit, endpoint, checks)
+        from penstock.cli.junit import write_junit
+
+        write_junit(junit, endpoint, checks)
     if form == "json":
         told = [{"check": one.name, "problem": one.problem, "seconds": one.seconds} for one in checks]
         print_json({"endpoint": endpoint, "passed": not wrong, "checks": told})
@@ -65,21 +67,6 @@ def print_smoke(endpoint: str, checks: Sequence[Check], form: str, junit: Path |
         click.echo("\n".join(table([("CHECK", "ANSWER", "TIME"), *rows])))
     if wrong:
         raise RunError(f"{endpoint} fails the smoke test: {len(wrong)} of {len(checks)} checks")
-
-
-def _write_junit(file: Path, endpoint: str, checks: Sequence[Check]) -> None:
-    """The form that build systems show test results from: https://github.com/testmoapp/junitxml."""
-    from xml.etree import ElementTree as Xml
-
-    failures = str(sum(check.problem is not None for check in checks))
-    counts = {"name": f"smoke test of {endpoint}", "tests": str(len(checks)), "failures": failures}
-    suite = Xml.Element("testsuite", counts, time=f"{sum(check.seconds for check in checks):.3f}")
-    for check in checks:
-        case = Xml.SubElement(suite, "testcase", name=check.name, classname=endpoint, time=f"{check.seconds:.3f}")
-        if check.problem is not None:
-            Xml.SubElement(case, "failure", message=check.problem)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Xml.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
 
 
 @contextmanager

@@ -28,9 +28,9 @@ def stage_of(beside: Path, name: str | None) -> Stage:
     return read_stage(project_of(beside), name)
 
 
-def overrides_of(stage: Stage, given: tuple[str, ...]) -> tuple[str, ...]:
+def overrides_of(stage: Stage, job: Path, given: tuple[str, ...]) -> tuple[str, ...]:
     """What a job is changed by: the stage's overlay first, so that --set wins."""
-    return (*(f"{path}={value}" for path, value in stage.overlay.items()), *given)
+    return (*(f"{path}={value}" for path, value in stage.overlay_of(job).items()), *given)
 
 
 def tags_of(given: tuple[str, ...]) -> dict[str, str]:

@@ -61,7 +61,7 @@ def command(
     from penstock.store.files import Disk
 
     chosen = stage_of(job, stage)
-    changes, own_tags = overrides_of(chosen, overrides), tags_of(tags)
+    changes, own_tags = overrides_of(chosen, job, overrides), tags_of(tags)
     for finding in check_job(job, changes, Disk()):
         click.echo(str(finding), err=True)
     entity = jobs.load(job, changes)
@@ -85,7 +85,7 @@ def command(
         told["status"] = _cancel(client, entity.name, chosen.name)
     verdict = str((told.get("decision") or {}).get("verdict", ""))
     tell_build({"status": told["status"], "verdict": verdict})
-    link_build(f"job-{entity.name}", told["url"], f"{told['status']} {verdict}")
+    link_build(f"job-{entity.name}", told["url"], f"{told['status']} {verdict}".strip())
     if form == "json":
         print_json(told)
     else:

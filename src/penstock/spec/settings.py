@@ -37,13 +37,13 @@ def _told(error: ValueError, text: str, file: str) -> str:
 
 
 def key_place(text: str, file: str, table: str | None, key: str) -> Place:
-    """Where a key of a table stands, or with None a table itself; the beginning of the file if that is not seen."""
+    """Where a key of a table stands, or a table in it, or with None a table itself; line 1 if that is not seen."""
     inside = table is None
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
         if header is not None:
-            name = header[1].strip("\"' ")
-            if table is None and name.split(".")[0].strip() == key:
+            name = re.sub("[\"' ]", "", header[1])
+            if name == f"{table}.{key}" or (table is None and name.split(".")[0] == key):
                 return Place(file, number)
             inside = table is None or name == table
         elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):

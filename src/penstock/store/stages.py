@@ -8,8 +8,12 @@
     [stages.staging.set]
     "settings.default_compute" = "azureml:cpu-cluster"
 
-A value may name environment variables, `$NAME` or `${NAME}`: so the same file serves every CI system, and nothing of a
-subscription has to be committed.
+    [stages.staging.set."pipelines/retrain_*.yml"]
+    "inputs.trials" = 20
+
+What `set` says is for every job; a table in it is for the files that its pattern names, from the project's root, and
+counts before what is for all. A value may name environment variables, `$NAME` or `${NAME}`: so the same file serves
+every CI system, and nothing of a subscription has to be committed.
 """
 
 from __future__ import annotations
@@ -36,7 +40,10 @@ _EXAMPLE = '[stages.dev] with subscription = "$AZURE_SUBSCRIPTION_ID", resource_
 
 
 class Stage(Struct, frozen=True):
-    """One workspace at Azure. `overlay`: dotted path of a job YAML -> value, as `--set` takes them."""
+    """One workspace at Azure. `overlay`: dotted path of a job YAML -> value, as `--set` takes them.
+
+    `overlays`: pattern of files in the project -> what is for these alone.
+    """
 
     name: str
     subscription: str
@@ -47,6 +54,16 @@ class Stage(Struct, frozen=True):
     container_registry: str = ""
     registry: str = ""
     overlay: Mapping[str, str] = field(default_factory=dict)
+    overlays: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    root: Path = Path()
+
+    def overlay_of(self, job: Path) -> dict[str, str]:
+        """What this job YAML is changed by."""
+        file, changes = job.resolve(), dict(self.overlay)
+        for pattern, own in self.overlays.items():
+            if any(each.resolve() == file for each in self.root.glob(pattern)):
+                changes |= own
+        return changes
 
     @property
     def workspace_id(self) -> str:
@@ -59,8 +76,8 @@ def read_stage(root: Path, name: str | None = None, environment: Mapping[str, st
     """The stage `name` of the penstock.toml in `root`; without a name `dev`, or the only one there is.
 
     Raises:
-        DefinitionError: there is no such stage, it lacks a key, has an unknown one, a value is not text, or a variable
-            that it names is not set; with the place.
+        DefinitionError: there is no such stage, it lacks a key, has an unknown one, a value is not text, a variable
+            that it names is not set, or a pattern names no file; with the place.
     """
     text, file = settings_text(root), shown(root / FILE)
     stages = read_settings(text, file).get("stages", {}) if text is not None else {}
@@ -72,7 +89,7 @@ def read_stage(root: Path, name: str | None = None, environment: Mapping[str, st
         name = DEFAULT if DEFAULT in stages or len(stages) > 1 else next(iter(stages))
     if name not in stages:
         raise DefinitionError(f"{file}: there is no stage '{name}'. {did_you_mean(name, stages)}")
-    return _Reader(text or "", file, f"stages.{name}", environment).stage(name, stages[name])
+    return _Reader(text or "", file, root, f"stages.{name}", environment).stage(name, stages[name])
 
 
 class _Reader(Struct):
@@ -80,6 +97,7 @@ class _Reader(Struct):
 
     text: str
     file: str
+    root: Path
     table: str
     environment: Mapping[str, str]
 
@@ -99,8 +117,23 @@ class _Reader(Struct):
         if not isinstance(overlay, dict):
             raise DefinitionError(f"{self._place('set')}: 'set' is a table of dotted paths of a job and their values")
         values = {key: self._text(key, given[key], self.table) for key in given if key != "set"}
-        changes = {key: self._scalar(key, value) for key, value in overlay.items()}
-        return Stage(name=name, place=place, overlay=changes, **values)
+        of_files = {key: value for key, value in overlay.items() if isinstance(value, dict)}
+        return Stage(
+            name=name,
+            place=place,
+            overlay=self._changes({key: overlay[key] for key in overlay.keys() - of_files}),
+            overlays={pattern: self._changes(own, pattern) for pattern, own in of_files.items()},
+            root=self.root,
+            **values,
+        )
+
+    def _changes(self, given: dict[str, Any], pattern: str | None = None) -> dict[str, str]:
+        table = f"{self.table}.set"
+        if pattern is not None and (pattern.startswith("/") or next(self.root.glob(pattern), None) is None):
+            place = self._place(pattern, table)
+            raise DefinitionError(f"{place}: no file of the project is named by '{pattern}'; write it from the root")
+        table = table if pattern is None else f"{table}.{pattern}"
+        return {key: self._scalar(key, value, table) for key, value in given.items()}
 
     def _place(self, key: str, table: str | None = None) -> Place:
         return key_place(self.text, self.file, table or self.table, key)
@@ -118,9 +151,9 @@ class _Reader(Struct):
 
         return _VARIABLE.sub(filled, value)
 
-    def _scalar(self, key: str, value: Any) -> str:
+    def _scalar(self, key: str, value: Any, table: str) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int | float):
             return str(value)
-        return self._text(key, value, f"{self.table}.set")
+        return self._text(key, value, table)
