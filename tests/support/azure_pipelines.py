@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 import yaml
 
 _PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
-_SETVARIABLE = re.compile(r"##vso\[task\.setvariable variable=(\w+);isOutput=true\](.*)")
+_SETVARIABLE = re.compile(r"##vso\[task\.setvariable variable=(\w+)\](.*)")
+_TAG = "##vso[build.addbuildtag]"
 _AGENT_S = {"UsePythonVersion@0"}
 
 
@@ -42,10 +45,14 @@ class Walk:
     steps: list[Step] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    results: dict[str, list[str]] = field(default_factory=dict)
+    """Title -> names of the tests whose results were published."""
 
     @property
     def status(self) -> str:
-        return "failed" if "failed" in self.stages.values() else next(iter({*self.stages.values()} - {"skipped"}), "")
+        ended = [status for status in self.stages.values() if status not in {"skipped", "succeeded"}]
+        return "failed" if "failed" in ended else next(iter(ended), "succeeded")
 
     def ran(self, stage: str) -> list[tuple[str, str]]:
         """(script, status) of the scripts of a stage's job, the set-up aside."""
@@ -59,33 +66,41 @@ class Walk:
 class Walker:
     """Runs pipelines in a copy of the repository.
 
-    `variables` are the build's and the variable group's; those of the pipeline itself are added. `cancels`: called with
-    each line that a script prints; the build is cancelled when it says so.
+    `variables` are the build's and the variable groups', by name; those of the pipeline itself are added. `cancels`:
+    called with each line that a script prints; the build is cancelled when it says so. `before`: called with the name
+    of each stage that begins.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], variables: Mapping[str, str]) -> None:
         self._folder, self._environment, self._variables = folder, dict(environment), dict(variables)
         self.cancels: Callable[[str], bool] = lambda _: False
+        self.before: Callable[[str], None] = lambda _: None
 
-    def walk(self, pipeline: str, parameters: Mapping[str, str] | None = None, **variables: str) -> Walk:
-        """`variables` are set when the build is queued, and win."""
+    def walk(
+        self, pipeline: str, parameters: Mapping[str, str] | None = None, only: str | None = None, **variables: str
+    ) -> Walk:
+        """`only`: the one stage to run, as when the others are unticked. `variables` are set when it is queued."""
         document = load(self._folder / ".azure/pipelines" / pipeline, parameters)
         shared = {**self._variables, **_variables(document.get("variables"))}
         done = Walk()
-        for stage in document.get("stages") or [{"stage": "only", "jobs": document["jobs"]}]:
-            name, needs = stage["stage"], stage.get("dependsOn", list(done.stages)[-1:])
+        stages = document.get("stages") or [{"stage": "only", "jobs": document["jobs"]}]
+        for stage in [each for each in stages if only in {None, each["stage"]}]:
+            name, needs = stage["stage"], stage.get("dependsOn", list(done.stages)[-1:]) if only is None else []
             before = [done.stages[need] for need in ([needs] if isinstance(needs, str) else needs)]
             if not _holds(stage.get("condition", "succeeded()"), before, {**shared, **variables}):
                 done.stages[name] = "skipped"
                 continue
+            self.before(name)
+            own = {**shared, **_variables(stage.get("variables"))}
             statuses = [
-                self._job(name, job, {**shared, **_variables(job.get("variables")), **variables}, done)
+                self._job(name, job, {**own, **_variables(job.get("variables")), **variables}, done)
                 for job in stage["jobs"]
             ]
             done.stages[name] = next((status for status in statuses if status != "succeeded"), "succeeded")
         return done
 
     def _job(self, stage: str, job: dict[str, Any], variables: dict[str, str], done: Walk) -> str:
+        shutil.rmtree(self._folder / "reports", ignore_errors=True)  # each job has an agent of its own
         steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
         status = "succeeded"
         for step in steps:
@@ -106,12 +121,16 @@ class Walker:
             for line in said.splitlines():
                 found = _SETVARIABLE.match(line)
                 if found is not None:
-                    done.outputs[found[1]] = found[2]
+                    done.outputs[found[1]] = variables[found[1]] = found[2]
+                elif line.startswith(_TAG):
+                    done.tags.append(line.removeprefix(_TAG))
             status = "canceled" if code == 130 else "failed" if code else "succeeded"
             return Step(stage, name, script, status, said)
         if step.get("task") == "PublishTestResults@2":
             files = list(self._folder.glob(step["inputs"]["testResultsFiles"]))
-            return Step(stage, name, "", "succeeded" if files else "failed", str(files))
+            cases = [case.get("name", "") for file in files for case in Xml.parse(file).iter("testcase")]
+            done.results[step["inputs"]["testRunTitle"]] = cases
+            return Step(stage, name, "", "succeeded" if cases else "failed")
         if "checkout" not in step and step.get("task") not in _AGENT_S:
             raise AssertionError(f"the walker does not know this step: {step}")
         return Step(stage, name, "", "succeeded")
@@ -181,8 +200,8 @@ def _expanded(value: Any, parameters: Mapping[str, Any], folder: Path) -> Any:
 def _in_place(each: Any, parameters: Mapping[str, Any], folder: Path) -> list[Any]:
     if isinstance(each, dict) and "template" in each:
         given = _expanded(each.get("parameters", {}), parameters, folder)
-        steps: list[Any] = load(folder / each["template"], given)["steps"]
-        return steps
+        document = load(folder / each["template"], given)
+        return [one for value in document.values() for one in value]
     return [_expanded(each, parameters, folder)]
 
 
@@ -214,6 +233,7 @@ def _holds(condition: str, before: list[str], variables: Mapping[str, str]) -> b
     }
     if condition in simple:
         return simple[condition]
-    found = re.fullmatch(r"and\(succeeded\(\), ne\(variables\['([\w.]+)'\], '(\w+)'\)\)", condition)
+    found = re.fullmatch(r"and\((\w+\(\)), (eq|ne)\(variables\['([\w.]+)'\], '(\w+)'\)\)", condition)
     assert found is not None, f"the walker does not know this condition: {condition}"
-    return succeeded and variables.get(found[1]) != found[2]
+    equal = variables.get(found[3], "") == found[4]
+    return _holds(found[1], before, variables) and equal == (found[2] == "eq")

@@ -37,11 +37,12 @@ def build_tags(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> None:
     """Hand on values to the later steps of the build: variables in Azure DevOps, outputs in GitHub Actions.
 
-    Azure's agent reads logging commands from stderr too, and stdout may have to be one JSON document.
+    Azure has a variable for the steps of this job, and another, by the name of a step that has one, for other jobs. Its agent reads logging commands from stderr too, and stdout may have to be one JSON document.
     """
     if environment.get("TF_BUILD"):
         for name, value in values.items():
-            click.echo(f"##vso[task.setvariable variable={name};isOutput=true]{_one_line(value)}", err=True)
+            for scope in ("", ";isOutput=true"):
+                click.echo(f"##vso[task.setvariable variable={name}{scope}]{_one_line(value)}", err=True)
     elif environment.get("GITHUB_OUTPUT"):
         with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
             output.writelines(f"{name}={_one_line(value)}\n" for name, value in values.items())

@@ -76,6 +76,10 @@ class OnlineEndpoints:
         """The primary key of an endpoint."""
         return self._keys[path.lower()]
 
+    def crash(self, path: str, deployment: str) -> None:
+        """From now on the server of a deployment does not answer."""
+        self._servers[f"{path}/deployments/{deployment}".lower()].end()
+
     def stop(self) -> None:
         for server in self._servers.values():
             server.end()
