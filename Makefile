@@ -28,8 +28,8 @@ unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 
 setup: .venv/.dev  ## make .venv, with all that the other targets need
 
-check: .venv/.run  ## what is wrong with any Azure ML file of the repository
-	$(BIN)/penstock check
+check: .venv/.run  ## what is wrong with the Azure ML files that this repository ships
+	$(BIN)/penstock check components environments pipelines .azure
 
 data-sanity: .venv/.dev  ## the committed data against their suites
 	$(BIN)/python -m pytest tests/data_checks $(ARGS)

@@ -58,7 +58,7 @@ def test_a_workflow_of_github_is_valid(file: Path) -> None:
 
 
 def _devops_scripts() -> list[tuple[str, str]]:
-    files = [file for file in PIPELINES.glob("*.yml")]
+    files = sorted(PIPELINES.glob("*.yml"))
     return [(file.name, script) for file in files for script in scripts(load(file, NEEDED.get(file.name)))]
 
 

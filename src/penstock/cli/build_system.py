@@ -37,7 +37,8 @@ def build_tags(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> None:
     """Hand on values to the later steps of the build: variables in Azure DevOps, outputs in GitHub Actions.
 
-    Azure has a variable for the steps of this job, and another, by the name of a step that has one, for other jobs. Its agent reads logging commands from stderr too, and stdout may have to be one JSON document.
+    Azure has one variable for the steps of the same job, and one for other jobs, by the name of the step. Its agent
+    reads logging commands from stderr too, and stdout may have to be one JSON document.
     """
     if environment.get("TF_BUILD"):
         for name, value in values.items():

@@ -102,6 +102,11 @@ class LocalAzure:
         """What changed something at Azure."""
         return [request for request in self.requests if request.is_write and "login" not in request.host]
 
+    def secrets(self) -> list[str]:
+        """What only its owner may see: the keys of the storage account and of endpoints, the identity's token."""
+        token = Path(self.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text(encoding="utf-8")
+        return [self.azurite.key, token, *self.online.keys]
+
     def _where(self, host: str) -> tuple[str, int] | None:
         if host.endswith(".blob.core.windows.net"):
             return "127.0.0.1", self.azurite.port
@@ -130,6 +135,7 @@ class LocalAzure:
         """As at the beginning: one group, one new workspace with empty datastores, nothing asked, no fault."""
         self.jobs.stop()
         self.online.stop()
+        self.images.clear()
         self.documents.clear()
         self.documents.put(self.group, {"location": LOCATION, "properties": {"provisioningState": "Succeeded"}})
         body = {"location": LOCATION, "properties": {"friendlyName": WORKSPACE}, "identity": {"type": "SystemAssigned"}}

@@ -76,6 +76,11 @@ class OnlineEndpoints:
         """The primary key of an endpoint."""
         return self._keys[path.lower()]
 
+    @property
+    def keys(self) -> list[str]:
+        """The primary keys of all endpoints."""
+        return list(self._keys.values())
+
     def crash(self, path: str, deployment: str) -> None:
         """From now on the server of a deployment does not answer."""
         self._servers[f"{path}/deployments/{deployment}".lower()].end()
