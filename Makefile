@@ -31,8 +31,8 @@ setup: .venv/.dev  ## make .venv, with all that the other targets need
 check: .venv/.run  ## what is wrong with the Azure ML files that this repository ships
 	$(BIN)/penstock check components environments pipelines .azure
 
-data-sanity: .venv/.dev  ## the committed data against their suites
-	$(BIN)/python -m pytest tests/data_checks $(ARGS)
+data-sanity: .venv/.dev  ## the committed data against their suites, a test for each expectation
+	$(BIN)/python -m pytest tests/data_checks/test_data_sanity.py $(ARGS)
 
 # What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment.
 STAGE ?= dev

@@ -86,6 +86,20 @@ def test_a_failed_node_is_told_with_the_end_of_its_log(penstock_at_azure: Submit
     assert done.stdout.splitlines()[-1].endswith(": Failed")
 
 
+def test_a_job_that_fails_before_its_nodes_is_told_with_what_azure_says(
+    penstock_at_azure: Submit, tmp_path: Path
+) -> None:
+    job = project(tmp_path)
+    lost = "{words: four words, data: {type: uri_file, path: azureml://datastores/workspaceblobstore/paths/lost.csv}}"
+    text = job.read_text()
+    assert '{words: "${{parent.inputs.words}}"}' in text
+    job.write_text(text.replace('{words: "${{parent.inputs.words}}"}', lost))
+    done = penstock_at_azure("submit", job, "--wait")
+    assert done.returncode == 1
+    assert "it failed before any node did; Azure says:" in done.stderr
+    assert "lost.csv" in done.stderr
+
+
 def test_a_build_that_is_cancelled_cancels_the_job(
     penstock_at_azure: Submit, azure: LocalAzure, tmp_path: Path
 ) -> None:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from azure_pipelines import Walk, Walker
-from azure_verbs import STAGE
+from azure_verbs import STAGE, call
 
 if TYPE_CHECKING:
     from local_azure import LocalAzure
 
 REPOSITORY = Path(__file__).parents[2]
 NOTHING_OF_AZURE = "-q tests/spec"
-DATA = "data_checks/diabetes/diabetes.csv"
+DATA, PATIENTS = "data_checks/diabetes/diabetes.csv", "data_checks/diabetes/patients"
 
 
 class Office:
@@ -171,7 +171,7 @@ def test_a_build_that_is_cancelled_cancels_its_job(office: Office) -> None:
 
 
 def test_an_image_goes_to_production(office: Office) -> None:
-    done = office.walk("release.yml", image=office.images[0])
+    done = office.walk("release.yml", image=office.images[0], watch="1")
     stages = ["staging", "integration", "prod", "functional"]
     assert done.stages == dict.fromkeys(stages, "succeeded"), office.said[-1]
     assert [script for stage in stages for script, _ in done.ran(stage)] == [
@@ -191,8 +191,9 @@ def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
     before = pipeline.read_text()
     assert "estimator: KNeighborsRegressor" in before
     pipeline.write_text(before.replace("estimator: KNeighborsRegressor", "estimator: Ridge"))
+    assert "penstock publish --bump" in office.walk("ci.yml", only="retrain").said("make publish")
+    assert call({}, office.folder, "publish", "--bump").code == 0
     assert office.walk("ci.yml", only="retrain").outputs["verdict"] == "accept"
-    pipeline.write_text(before)
     walker = office.walker()
     endpoint = f"{office.azure.workspace}/onlineEndpoints/diabetes-prod"
 
@@ -205,7 +206,7 @@ def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
             office.azure.online.crash(endpoint, serving)
 
     walker.before = breaks
-    done = office.walk("release.yml", walker, image=office.images[1])
+    done = office.walk("release.yml", walker, image=office.images[1], watch="1")
     assert done.stages["prod"] == "succeeded"
     assert done.stages["functional"] == done.status == "failed"
     assert done.ran("functional") == [("make smoke", "failed"), ("make rollback", "succeeded")]
@@ -228,7 +229,7 @@ def test_a_schedule(office: Office) -> None:
 def test_batch(office: Office, tmp_path: Path) -> None:
     package = tmp_path / "package"
     shutil.copytree(office.azure.images[office.images[0]], package)
-    done = office.walk("batch.yml", data="data_checks/diabetes/patients", package=str(package), stage="prod")
+    done = office.walk("batch.yml", data=str(office.folder / PATIENTS), package=str(package))
     assert (done.status, done.ran("only")) == ("succeeded", [("make submit", "succeeded")]), office.said[-1]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import re
 import secrets
 import tempfile
@@ -49,11 +52,12 @@ class NodeState(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """How a job ended. `logs`: what each node printed that failed."""
+    """How a job ended. `logs`: what each node printed that failed; `why`: what Azure says where no node has."""
 
     status: str
     nodes: tuple[NodeState, ...]
     logs: Mapping[str, str]
+    why: str = ""
 
 
 def load(file: Path, overrides: tuple[str, ...]) -> Job:
@@ -113,7 +117,8 @@ def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warne
                     seen[node.job] = node
             if status in OVER:
                 failed = [node for node in nodes if node.status == FAILED]
-                return Ended(status, tuple(nodes), {node.name: _log_end(client, node) for node in failed})
+                why = _why(client, name) if status == FAILED and not failed else ""
+                return Ended(status, tuple(nodes), {node.name: _log_end(client, node) for node in failed}, why)
         time.sleep(wait)
         wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
 
@@ -177,6 +182,25 @@ def _node_states(client: MLClient, name: str) -> Iterator[NodeState]:
     for child in client.jobs.list(parent_job_name=name):
         reused = (child.properties or {}).get("azureml.isreused") == "true"
         yield NodeState(child.display_name or child.name, child.name, _word(child.status), reused)
+
+
+def _why(client: MLClient, name: str) -> str:
+    """Why a job failed, of which no node had begun. The client tells so only to those who have it streamed."""
+    from azure.ai.ml.exceptions import JobException
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            with asking(f"the end of job {name}"):
+                client.jobs.stream(name)
+        except JobException as error:
+            _, brace, document = str(error).partition("{")
+            try:
+                return str(json.loads(brace + document)["error"]["message"])
+            except (ValueError, LookupError, TypeError):
+                return str(error)
+        except AzureError as error:
+            return str(error)
+    return ""
 
 
 def _log_end(client: MLClient, node: NodeState) -> str:

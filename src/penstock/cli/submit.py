@@ -79,6 +79,8 @@ def command(
             told |= {"status": ended.status, "nodes": [_node_json(node) for node in ended.nodes], "decision": None}
             for node, log in ended.logs.items():
                 click.echo(f"{node}: failed; the end of its log:\n{indented(log)}", err=True)
+            if ended.why:
+                click.echo(f"it failed before any node did; Azure says:\n{indented(ended.why)}", err=True)
             if ended.status == jobs.COMPLETED:
                 told["decision"] = jobs.decision(client, submitted)
     except KeyboardInterrupt:

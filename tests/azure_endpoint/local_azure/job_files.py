@@ -72,6 +72,8 @@ class JobFiles:
 
     def _node(self, node: dict[str, Any]) -> dict[str, Any]:
         kept = {k: v for k, v in node.items() if k not in _LEFT_OUT and k not in {"componentId", "inputs", "outputs"}}
+        if "mini_batch_size" in kept:
+            kept["mini_batch_size"] = str(kept["mini_batch_size"])  # sent as a number, written as text
         key = "trial" if node.get("type") == "sweep" else "component"
         file, ports = self._component(str(node.get("componentId") or node.get("component") or node["trial"]))
         inputs = {k: self._input(v, ports.get(k)) for k, v in (node.get("inputs") or {}).items()}
