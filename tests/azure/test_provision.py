@@ -57,15 +57,16 @@ PROD = [
     "online endpoint diabetes-prod",
     "batch endpoint diabetes-batch",
 ]
+DEPLOYMENT = "batch deployment batch-score of diabetes-batch"
 
 
 def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provision, azure: LocalAzure) -> None:
-    assert provision("--stage", "prod", "--dry-run") == dict.fromkeys(PROD, "create")
+    assert provision("--stage", "prod", "--dry-run") == dict.fromkeys([*PROD, DEPLOYMENT], "create")
     assert azure.writes() == []
     azure.faults.slow_operations = 2
-    assert provision("--stage", "prod") == dict.fromkeys(PROD, "create")
+    assert provision("--stage", "prod") == {**dict.fromkeys(PROD, "create"), DEPLOYMENT: "waits"}
     azure.requests.clear()
-    assert provision("--stage", "prod") == dict.fromkeys(PROD, "unchanged")
+    assert provision("--stage", "prod") == {**dict.fromkeys(PROD, "unchanged"), DEPLOYMENT: "waits"}
     assert azure.writes() == []
     cluster = next(azure.documents.get(id_) for id_ in azure.documents if id_.endswith("/computes/cpu-cluster"))
     assert cluster is not None
@@ -79,6 +80,28 @@ def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provisi
     )
     provision("--stage", "staging", "--remove", "--yes")
     assert list(azure.documents) == []
+
+
+def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: Provision, azure: LocalAzure) -> None:
+    azure.reset()
+    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+    assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "waits"
+    component = f"{azure.workspace}/components/batch_score_diabetes/versions"
+    body = {"properties": {"componentSpec": {"type": "pipeline", "name": "batch_score_diabetes"}}}
+    azure.documents.put(f"{component}/1.0.0", body)
+    assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "create"
+    endpoint = azure.documents.get(f"{azure.workspace}/batchEndpoints/diabetes-batch")
+    assert endpoint is not None
+    assert endpoint["properties"]["defaults"] == {"deploymentName": "batch-score"}
+    azure.requests.clear()
+    assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "unchanged"
+    assert azure.writes() == []
+    azure.documents.put(f"{component}/1.0.1", body)
+    assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "update"
+    deployment = azure.documents.get(f"{azure.workspace}/batchEndpoints/diabetes-batch/deployments/batch-score")
+    assert deployment is not None
+    assert deployment["properties"]["deploymentConfiguration"]["componentId"]["assetId"] == f"{component}/1.0.1"
+    assert provision("--stage", "prod", "--remove", "--yes", **variables)[DEPLOYMENT] == "remove"
 
 
 def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAzure) -> None:
@@ -104,7 +127,7 @@ def test_a_fault_on_the_way(provision: Provision, azure: LocalAzure, kind: Any) 
         assert said.startswith("container registry crnew: Azure says: Another operation is in progress")
     assert "create" in provision("--stage", "prod", **variables).values()
     assert azure.faults.unmet == []
-    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged", "waits"}
 
 
 def test_what_a_file_lacks_is_told(provision: Provision, azure: LocalAzure, tmp_path: Path) -> None:
@@ -126,6 +149,7 @@ def test_azure_s_client_and_check_take_all_of_it() -> None:
         "compute/cpu-cluster.yml": "compute",
         "compute/kubernetes.yml": "compute",
         "compute/spark-pool.yml": "compute",
+        "endpoints/prod.batch.deployment.yml": "batch deployment",
         "endpoints/prod.batch.yml": "batch endpoint",
         "endpoints/prod.yml": "online endpoint",
         "endpoints/staging.yml": "online endpoint",

@@ -17,6 +17,7 @@ from penstock.errors import DefinitionError
 from penstock.store.stages import Stage
 
 FOLDER = ".azure"
+TAG, TAG_VALUE = "penstock", "provisioned"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 # What is asked of the declaration by its schema -> kind.
 _KINDS = {
@@ -29,8 +30,16 @@ _KINDS = {
     "managedOnlineEndpoint": "online endpoint",
     "kubernetesOnlineEndpoint": "online endpoint",
     "batchEndpoint": "batch endpoint",
+    "pipelineComponentBatchDeployment": "batch deployment",
 }
 _SCHEMA = re.compile(r"([^/]+)\.schema\.json$")
+
+
+class Found(Struct, frozen=True):
+    """What there is of a resource: whether penstock made it, and what is not as declared."""
+
+    is_ours: bool
+    differences: tuple[str, ...] = ()
 
 
 class Declared(Struct, frozen=True):
@@ -46,7 +55,7 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     """The files that make up a stage, in the order in which they depend on each other.
 
     workspace.yml; of compute/*.yml those that the stage's overlay names (azureml:NAME); endpoints/STAGE.yml and
-    endpoints/STAGE.*.yml.
+    endpoints/STAGE.*.yml, of which *.deployment.yml come last.
     """
     folder = root / FOLDER
     values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
@@ -56,6 +65,7 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
         folder / "endpoints" / f"{stage.name}.yml",
         *sorted((folder / "endpoints").glob(f"{stage.name}.*.yml")),
     ]
+    endpoints.sort(key=lambda file: ".deployment" in file.name)
     return [file for file in (folder / "workspace.yml", *compute, *endpoints) if file.is_file()]
 
 
@@ -97,12 +107,15 @@ def _filled(text: str, file: Path, environment: Mapping[str, str]) -> Iterator[s
 def _loaded(kind: str, text: str, file: Path) -> Any:
     with quiet():
         from azure.ai import ml
+        from azure.ai.ml.entities import PipelineComponentBatchDeployment
 
         loaders: dict[str, Callable[..., Any]] = {
             "workspace": ml.load_workspace,
             "compute": ml.load_compute,
             "online endpoint": ml.load_online_endpoint,
             "batch endpoint": ml.load_batch_endpoint,
+            # azure-ai-ml 1.35 has no load_ function for these
+            "batch deployment": lambda _: PipelineComponentBatchDeployment._load(yaml.safe_load(text), file),
         }
         try:
             return loaders[kind](io.StringIO(text))

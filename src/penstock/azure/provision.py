@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from penstock.azure.arm import Arm
+from penstock.azure.batch import BatchDeployment
 from penstock.azure.client import asking
-from penstock.azure.declared import Declared
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-TAG, TAG_VALUE = "penstock", "provisioned"
 _GROUPS, _REGISTRIES = "2021-04-01", "2023-07-01"
 # What Azure fills in or what releases change.
 _NOT_COMPARED = {"tags", "traffic", "mirror_traffic", "properties", "location", "compute"}
-
-
-class Found(Struct, frozen=True):
-    """What there is of a resource: whether penstock made it, and what is not as declared."""
-
-    is_ours: bool
-    differences: tuple[str, ...] = ()
 
 
 class Resource(Protocol):
@@ -38,6 +31,10 @@ class Resource(Protocol):
 
     def look(self) -> Found | None:
         """What there is of it; None if nothing. Raises azure.core's exceptions, as the other methods."""
+        ...
+
+    def waits_for(self) -> str:
+        """What has to be done by others before it can be made; empty if nothing."""
         ...
 
     def make(self) -> None:
@@ -54,7 +51,7 @@ class Resource(Protocol):
 
 
 class Step(Struct, frozen=True):
-    """What is to be done with a resource: create, update, remove or nothing (`unchanged`, `kept`, `absent`)."""
+    """What is to be done with a resource: create, update, remove or nothing (unchanged, kept, absent, waits)."""
 
     resource: Resource
     action: str
@@ -71,6 +68,9 @@ class Group:
 
     def look(self) -> Found | None:
         return _found(self._arm.get(self._id, _GROUPS))
+
+    def waits_for(self) -> str:
+        return ""
 
     def make(self) -> None:
         self._arm.put(self._id, _GROUPS, {"location": self._stage.location, "tags": {TAG: TAG_VALUE}})
@@ -93,6 +93,9 @@ class Registry:
 
     def look(self) -> Found | None:
         return _found(self._arm.get(self.id, _REGISTRIES))
+
+    def waits_for(self) -> str:
+        return ""
 
     def make(self) -> None:
         body = {"sku": {"name": "Basic"}, "properties": {"adminUserEnabled": False}, "tags": {TAG: TAG_VALUE}}
@@ -129,6 +132,9 @@ class OfWorkspace:
         if self._declared.kind == "workspace":
             return Found(is_ours)  # Azure fills in most of it, and others own the rest
         return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
+
+    def waits_for(self) -> str:
+        return ""
 
     def make(self) -> None:
         create = getattr(self._operations, "begin_create_or_update", None) or self._operations.begin_create
@@ -174,7 +180,14 @@ def registry_id(stage: Stage) -> str:
 def resources_of(client: MLClient, arm: Arm, stage: Stage, declared: Sequence[Declared]) -> list[Resource]:
     """All of a stage, each after what it needs."""
     registry: list[Resource] = [Registry(arm, stage)] if stage.container_registry else []
-    return [Group(arm, stage), *registry, *(OfWorkspace(client, stage, each) for each in declared)]
+    return [Group(arm, stage), *registry, *(of_workspace(client, arm, stage, each) for each in declared)]
+
+
+def of_workspace(client: MLClient, arm: Arm, stage: Stage, declared: Declared) -> Resource:
+    """The workspace, or something in it."""
+    if declared.kind == "batch deployment":
+        return BatchDeployment(client, arm, stage, declared)
+    return OfWorkspace(client, stage, declared)
 
 
 def plan(resources: Sequence[Resource]) -> list[Step]:
@@ -225,7 +238,10 @@ def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]
         if keeper is not None and step.action == "remove":
             step = Step(step.resource, "kept", f"{keeper} is kept")  # noqa: PLW2901
         with asking(step.resource.label):
-            if step.action in {"create", "update"}:
+            why = step.resource.waits_for() if step.action in {"create", "update"} else ""
+            if why:
+                step = Step(step.resource, "waits", why)  # noqa: PLW2901
+            elif step.action in {"create", "update"}:
                 step.resource.make()
             elif step.action == "remove":
                 left = step.resource.left_in_it()

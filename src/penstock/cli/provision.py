@@ -49,9 +49,10 @@ def command(
     if not chosen.location and not files:
         raise DefinitionError(f"{chosen.place}: the stage '{chosen.name}' lacks location, the region to create it in")
     client, arm = connect(chosen), Arm()
-    resources = provision.resources_of(client, arm, chosen, declared)
     if files:
-        resources = [each for each in resources if isinstance(each, provision.OfWorkspace)]
+        resources = [provision.of_workspace(client, arm, chosen, each) for each in declared]
+    else:
+        resources = provision.resources_of(client, arm, chosen, declared)
     steps = provision.removal(resources) if remove else provision.plan(resources)
     if remove and not dry_run and not yes and any(step.action == "remove" for step in steps):
         _confirm(steps)
