@@ -109,8 +109,9 @@ def build(registry: ContainerRegistry, repository: str, package: Path, digest: s
         print(f"build {run_id} of {registry.server}/{tag} is queued")
         properties = _ended(client, registry, run_id)
         if properties.status != _SUCCEEDED:
+            status = getattr(properties.status, "value", properties.status)
             raise StepError(
-                f"build {run_id} of {registry.server}/{tag} has ended as {properties.status}: "
+                f"build {run_id} of {registry.server}/{tag} has ended as {status}: "
                 f"{properties.run_error_message or 'its log says why'}{_log(client, registry, run_id)}"
             )
     images = [image.digest for image in properties.output_images or () if image.digest]

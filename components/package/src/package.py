@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from acr import build, find_registry, repository_of
@@ -16,7 +17,7 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.3.0")
+COMPONENT = Component("package", "1.3.1")
 IMAGE_TAG = "image"
 RUN_TAG = "package_run_id"
 
@@ -46,9 +47,10 @@ def main() -> None:
                 f"{arguments.registration} is about the model {registration.model_digest}, {arguments.model} is "
                 f"{model.digest}; connect both ports to the same run"
             )
+        before = _tags(registration)
         facts["package_digest"] = _package(arguments.package, arguments.model, registration)
         if arguments.registry:
-            facts["image"] = _image(arguments, registration, facts["package_digest"])
+            facts["image"] = _image(arguments, registration, facts["package_digest"], before)
     else:
         write_skipped([arguments.package], skipped)
         print(f"nothing is packaged: {skipped}")
@@ -78,20 +80,26 @@ def _package(package: Path, model: Path, registration: Registration) -> str:
     return digest
 
 
-def _image(arguments: argparse.Namespace, registration: Registration, digest: str) -> str:
-    """Have the image built, unless the version has one of this very package; returns it by its digest."""
+def _tags(registration: Registration) -> Mapping[str, str]:
+    """Those of the model version, before anything is written to it; none where there is no registry."""
+    if not tracking.has_store():
+        return {}
+    return registry.version_tags(registry.connect(), registration.model_name, registration.version)
+
+
+def _image(arguments: argparse.Namespace, registration: Registration, digest: str, before: Mapping[str, str]) -> str:
+    """Have the image built, unless the version had one of this very package before; returns it by its digest."""
     name, version = registration.model_name, registration.version
     where = find_registry(arguments.registry)
     repository = repository_of(arguments.repository, name)
-    client = registry.connect() if tracking.has_store() else None
-    there = registry.version_tags(client, name, version).get(IMAGE_TAG, "") if client is not None else ""
-    if there.startswith(f"{where.server}/{repository}@"):
+    there = before.get(IMAGE_TAG, "")
+    if there.startswith(f"{where.server}/{repository}@") and before.get(registry.PACKAGE_DIGEST_TAG) == digest:
         print(f"version {version} of {name} has its image already: {there}")
-        return str(there)
+        return there
     image = build(where, repository, arguments.package, digest)
     print(f"image of {name} version {version}: {image}")
-    if client is not None:
-        registry.set_version_tag(client, name, version, IMAGE_TAG, image)
+    if tracking.has_store():
+        registry.set_version_tag(registry.connect(), name, version, IMAGE_TAG, image)
     return image
 
 

@@ -19,7 +19,7 @@ from azure.core.exceptions import ResourceExistsError
 
 from local_azure.azurite import Azurite
 from local_azure.documents import Document
-from local_azure.errors import bad_request
+from local_azure.errors import RefusedError, bad_request
 from local_azure.resources import Resources
 
 KIND = "Microsoft.ContainerRegistry/registries"
@@ -42,6 +42,8 @@ class ContainerRegistries:
         document["properties"]["loginServer"] = f"{path.rpartition('/')[2].lower()}.azurecr.io"
 
     def _upload_url(self, path: str, _body: Any) -> Any:
+        if path not in self._documents:
+            raise RefusedError(404, "ResourceNotFound", f"The resource {path} could not be found.")
         with self._azurite.client() as client, contextlib.suppress(ResourceExistsError):
             client.create_container(_CONTAINER)
         name = f"{path.rpartition('/')[2]}/{uuid.uuid4()}.tar.gz"
