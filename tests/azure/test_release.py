@@ -5,6 +5,8 @@ The jobs are run by the engine; deployments really serve their packages; all of 
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 import requests
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 PENSTOCK = Path(sys.executable).with_name("penstock")
 PARTS = ("components", "environments", "data_checks", "pipelines", ".azure", "penstock.toml")
+JSON = "application/json"
 REGISTRY = "jobs.package.inputs.registry=crpenstock"
 
 
@@ -57,9 +61,12 @@ class Shop:
 
     def traffic(self, stage: str) -> dict[str, int]:
         """Version -> share of the traffic."""
+        return {name[1]: share for name, share in self.endpoint(stage)["properties"]["traffic"].items() if share}
+
+    def endpoint(self, stage: str) -> dict[str, Any]:
         document = self.azure.documents.get(f"{self.azure.workspace}/onlineEndpoints/diabetes-{stage}")
         assert document is not None
-        return {name[1]: share for name, share in document["properties"]["traffic"].items() if share}
+        return document
 
     def deployments(self, stage: str) -> list[str]:
         path = f"{self.azure.workspace}/onlineEndpoints/diabetes-{stage}/deployments"
@@ -139,21 +146,20 @@ def test_again_it_changes_nothing(shop: Shop) -> None:
     assert [request for request in shop.azure.writes() if "listkeys" not in request.path.lower()] == []
 
 
-def test_nobody_notices_a_release(shop: Shop) -> None:
-    """A client that asks prod all the time, from before to after it."""
-    shop.release("2", "staging")
-    endpoint = shop.azure.documents.get(f"{shop.azure.workspace}/onlineEndpoints/diabetes-prod")
-    assert endpoint is not None
-    key = shop.azure.online.keys_of(endpoint["id"])
+@contextmanager
+def asked_all_the_time(shop: Shop, stage: str) -> Iterator[list[requests.Response]]:
+    """A client of an endpoint, while this lasts; the answers that it got."""
+    endpoint = shop.endpoint(stage)
     body = (shop.azure.images[shop.tags("1")["image"]] / "sample_request.json").read_bytes()
-    answers, over = [], threading.Event()
+    headers = {"Authorization": f"Bearer {shop.azure.online.keys_of(endpoint['id'])}", "Content-Type": JSON}
+    answers: list[requests.Response] = []
+    over = threading.Event()
 
     def ask() -> None:
         led_there: dict[str, Any] = {
             "verify": shop.azure.environment["SSL_CERT_FILE"],
             "proxies": {"https": shop.azure.environment["HTTPS_PROXY"]},
         }
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         with requests.Session() as session:
             session.trust_env = False
             while not over.is_set():
@@ -163,10 +169,17 @@ def test_nobody_notices_a_release(shop: Shop) -> None:
     client = threading.Thread(target=ask)
     client.start()
     try:
-        shop.release("2", "prod", "--share", "30")
+        yield answers
     finally:
         over.set()
         client.join()
+
+
+def test_nobody_notices_a_release(shop: Shop) -> None:
+    """A client that asks prod all the time, from before to after it."""
+    shop.release("2", "staging")
+    with asked_all_the_time(shop, "prod") as answers:
+        shop.release("2", "prod", "--share", "30")
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.text for answer in answers}) == 2, "both versions have answered"
     assert shop.traffic("prod") == {"2": 100}
@@ -246,6 +259,54 @@ def test_a_fault_on_the_way(shop: Shop, kind: Any) -> None:
     assert shop.azure.faults.unmet == []
     shop.azure.faults.clear()
     assert shop.traffic("staging") == {"2": 100}
+
+
+def test_with_a_mirror_users_have_the_answers_of_what_serves(shop: Shop) -> None:
+    before = len(shop.azure.online.mirrored)
+    with asked_all_the_time(shop, "staging") as answers:
+        shop("release", "diabetes:1", "--to", "staging", "--on", "azure", "--mirror", "50", "--watch", "1")
+        asked_before_the_end = [*answers]
+    assert {answer.status_code for answer in answers} == {200}
+    assert any(name.startswith("v1-") for name in shop.azure.online.mirrored[before:])
+    changes = [text for text, _ in itertools.groupby(answer.text for answer in asked_before_the_end)]
+    assert len(changes) <= 2, "the version took part in the traffic before it had all of it"
+    assert shop.traffic("staging") == {"1": 100}
+    assert not shop.endpoint("staging")["properties"].get("mirrorTraffic")
+
+
+def test_an_endpoint_on_kubernetes_and_a_version_without_an_image(shop: Shop) -> None:
+    """The cluster is attached; the environment of a version that has no image is built of its package."""
+    shop("provision", ".azure/endpoints/staging.yml", "--stage", "staging", "--remove", "--yes")
+    declared = (shop.folder / ".azure/kubernetes/prod.yml").read_text().replace("diabetes-prod", "diabetes-staging")
+    (shop.folder / ".azure/kubernetes/staging.yml").write_text(declared)
+    cluster = f"{shop.azure.group}/providers/Microsoft.ContainerService/managedClusters/aks"
+    with patch.dict(os.environ, {"AZURE_KUBERNETES_ID": cluster}):
+        files = (".azure/compute/kubernetes.yml", ".azure/kubernetes/staging.yml")
+        made = shop("provision", *files, "--stage", "staging").stderr
+    assert "compute kubernetes: create" in made
+    assert "online endpoint diabetes-staging: create" in made
+    shop.release("1", "staging")
+    assert _deployed(shop) == ("Kubernetes", "image")
+
+    version = shop.azure.documents.get(f"{shop.azure.workspace}/models/diabetes/versions/2")
+    assert version is not None
+    del version["properties"]["tags"]["image"]
+    shop.release("2", "staging")
+    assert _deployed(shop) == ("Kubernetes", "build")
+    assert shop.traffic("staging") == {"2": 100}
+    assert shop("smoke", "diabetes-staging", "--on", "azure", "--stage", "staging", "--format", "json").json["passed"]
+
+
+def _deployed(shop: Shop) -> tuple[str, str]:
+    """Compute and origin of what staging serves."""
+    name = next(name for name, share in shop.endpoint("staging")["properties"]["traffic"].items() if share)
+    path = f"{shop.azure.workspace}/onlineEndpoints/diabetes-staging/deployments/{name}"
+    deployment = shop.azure.documents.get(path)
+    assert deployment is not None
+    environment = shop.azure.documents.get(deployment["properties"]["environmentId"].removeprefix("azureml:"))
+    assert environment is not None
+    origin = "image" if environment["properties"].get("image") else "build"
+    return deployment["properties"]["endpointComputeType"], origin
 
 
 def _release_of(version: str) -> tuple[str, ...]:

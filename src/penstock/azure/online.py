@@ -29,6 +29,8 @@ _TAGS = {name: f"penstock.{name}" for name in ("model", "version", "digest", "ru
 _PREVIOUS = "penstock.previous"
 _PORT = 5001
 _TIMEOUT_S = 60.0
+# Of a pod on Kubernetes: a model of scikit-learn and its server take 0.3 GiB.
+_REQUESTS, _LIMITS = {"cpu": "0.5", "memory": "1Gi"}, {"cpu": "1", "memory": "2Gi"}
 _SICK_AFTER = 3
 _LOG_LINES = 40
 
@@ -166,6 +168,8 @@ class OnlineTarget:
             Environment,
             KubernetesOnlineDeployment,
             ManagedOnlineDeployment,
+            ResourceRequirementsSettings,
+            ResourceSettings,
         )
 
         def route(path: str) -> dict[str, Any]:
@@ -185,7 +189,9 @@ class OnlineTarget:
             "instance_count": self._size.instances,
         }
         if _is_kubernetes(self._endpoint):
-            return KubernetesOnlineDeployment(**common)
+            # azure-ai-ml 1.35 cannot read a deployment that says nothing of its resources.
+            resources = ResourceRequirementsSettings(ResourceSettings(**_REQUESTS), ResourceSettings(**_LIMITS))
+            return KubernetesOnlineDeployment(resources=resources, **common)
         return ManagedOnlineDeployment(instance_type=self._size.instance_type, **common)
 
     def _make(self, entity: Any) -> None:
