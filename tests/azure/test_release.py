@@ -297,6 +297,19 @@ def test_an_endpoint_on_kubernetes_and_a_version_without_an_image(shop: Shop) ->
     assert shop("smoke", "diabetes-staging", "--on", "azure", "--stage", "staging", "--format", "json").json["passed"]
 
 
+def test_an_endpoint_whose_name_others_have_taken(shop: Shop) -> None:
+    """Names are unique in a region: a prefix makes them one's own."""
+    toml = shop.folder / "penstock.toml"
+    toml.write_text(toml.read_text().replace("[stages.staging]", '[stages.staging]\nendpoint_prefix = "contoso-"'))
+    declared = shop.folder / ".azure/endpoints/staging.yml"
+    declared.write_text(declared.read_text().replace("diabetes-staging", "contoso-diabetes-staging"))
+    shop("provision", "--stage", "staging")
+    shop.release("1", "staging")
+    endpoint = shop.azure.documents.get(f"{shop.azure.workspace}/onlineEndpoints/contoso-diabetes-staging")
+    assert endpoint is not None
+    assert sum(endpoint["properties"]["traffic"].values()) == 100
+
+
 def _deployed(shop: Shop) -> tuple[str, str]:
     """Compute and origin of what staging serves."""
     name = next(name for name, share in shop.endpoint("staging")["properties"]["traffic"].items() if share)

@@ -86,6 +86,14 @@ def test_every_script_is_one_command(found: list[tuple[str, str]]) -> None:
         assert script.removeprefix("make ") in targets, f"{file}: {script}"
 
 
+def test_the_pages_name_targets_that_are_there() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page in ("README.md", "CONTRIBUTING.md", ".azure/README.md"):
+        named = re.findall(r"(?:`|^ {4}|&& )make ([a-z][a-z-]+)", (ROOT / page).read_text(), re.MULTILINE)
+        assert named, page
+        assert set(named) <= {*targets}, page
+
+
 def test_all_systems_call_the_same_targets() -> None:
     devops = {script for _, script in _devops_scripts()}
     assert {script for _, script in _github_scripts()} == devops

@@ -33,6 +33,7 @@ class Releases:
         self, client: MLClient, stage: Stage, told: Callable[[str], None], staging: MLClient | None = None
     ) -> None:
         self._client, self._told, self._staging = client, told, staging or client
+        self._prefix = stage.endpoint_prefix
         self.models = Models(client, Arm(), stage)
 
     def release(self, path: Path, to: str, size: Size, *, digest: str | None, watch_s: float) -> tuple[str, Deployment]:
@@ -48,7 +49,7 @@ class Releases:
         package = read_package(path)
         tags = self.models.tags(package.model_name, package.version)
         anchor = _anchor(package, digest, tags)
-        name = endpoint_of(package)
+        name = f"{self._prefix}{endpoint_of(package)}"
         target = self._target(f"{name}-{to}", package.path, size, tags.get(IMAGE_TAG))
         if to == "prod" and not self._has_passed(f"{name}-staging", package):
             raise RunError(

@@ -34,7 +34,7 @@ from penstock.store.project import FILE, settings_text, shown
 
 DEFAULT = "dev"
 _REQUIRED = ("subscription", "resource_group", "workspace")
-_OPTIONAL = ("location", "container_registry", "registry")
+_OPTIONAL = ("location", "container_registry", "registry", "endpoint_prefix")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _EXAMPLE = '[stages.dev] with subscription = "$AZURE_SUBSCRIPTION_ID", resource_group and workspace'
 
@@ -42,7 +42,8 @@ _EXAMPLE = '[stages.dev] with subscription = "$AZURE_SUBSCRIPTION_ID", resource_
 class Stage(Struct, frozen=True):
     """One workspace at Azure. `overlay`: dotted path of a job YAML -> value, as `--set` takes them.
 
-    `overlays`: pattern of files in the project -> what is for these alone.
+    `overlays`: pattern of files in the project -> what is for these alone. `endpoint_prefix`: what the names of its
+    endpoints begin with, before the model's name; they are unique in a region of Azure.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Stage(Struct, frozen=True):
     location: str = ""
     container_registry: str = ""
     registry: str = ""
+    endpoint_prefix: str = ""
     overlay: Mapping[str, str] = field(default_factory=dict)
     overlays: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     root: Path = Path()
