@@ -17,7 +17,7 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.3.1")
+COMPONENT = Component("package", "1.3.2")
 IMAGE_TAG = "image"
 RUN_TAG = "package_run_id"
 
@@ -47,7 +47,7 @@ def main() -> None:
                 f"{arguments.registration} is about the model {registration.model_digest}, {arguments.model} is "
                 f"{model.digest}; connect both ports to the same run"
             )
-        before = _tags(registration)
+        before = _tags(registration) if arguments.registry else {}
         facts["package_digest"] = _package(arguments.package, arguments.model, registration)
         if arguments.registry:
             facts["image"] = _image(arguments, registration, facts["package_digest"], before)
