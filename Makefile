@@ -36,7 +36,6 @@ data-sanity: .venv/.dev  ## the committed data against their suites, a test for 
 
 # What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment.
 STAGE ?= dev
-WHAT ?= $(IMAGE)
 publish: .venv/.run  ## environments, components and pipelines to Azure (STAGE=dev)
 	$(BIN)/penstock publish --stage $(STAGE) $(ARGS)
 
@@ -46,8 +45,8 @@ submit: .venv/.run  ## PIPELINE at Azure, to its end; a rejected candidate is no
 cancel: .venv/.run  ## the jobs at Azure that bear TAG=KEY=VALUE (STAGE=dev)
 	$(BIN)/penstock cancel --tag $(TAG) --stage $(STAGE)
 
-release: .venv/.run  ## the image IMAGE, by its digest, to STAGE=staging or prod at Azure
-	$(BIN)/penstock release $(WHAT) --to $(STAGE) --on azure $(ARGS)
+release: .venv/.run  ## the image IMAGE by its digest, or WHAT=MODEL:VERSION, to STAGE=staging or prod at Azure
+	$(BIN)/penstock release "$${WHAT:-$$IMAGE}" --to $(STAGE) --on azure $(ARGS)
 
 smoke: .venv/.run  ## the smoke test of ENDPOINT at Azure (STAGE=staging)
 	$(BIN)/penstock smoke $(ENDPOINT) --on azure --stage $(STAGE) $(ARGS)

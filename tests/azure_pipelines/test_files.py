@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / ".azure/pipelines"
 DEVOPS = sorted(PIPELINES.rglob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
 VERBS = re.compile(r"make [a-z-]+|\.venv/bin/penstock [a-z]+( \S+)*")
 NEEDED = {"batch.yml": {"data": "d", "package": "p"}}
 
@@ -57,17 +58,20 @@ def test_a_workflow_of_github_is_valid(file: Path) -> None:
     assert _schema_says(file, "--builtin-schema", "vendor.github-workflows")["status"] == "ok"
 
 
+@pytest.mark.parametrize("file", ACTIONS, ids=lambda file: file.parent.name)
+def test_an_action_of_github_is_valid(file: Path) -> None:
+    assert _schema_says(file, "--builtin-schema", "vendor.github-actions")["status"] == "ok"
+
+
 def _devops_scripts() -> list[tuple[str, str]]:
     files = sorted(PIPELINES.glob("*.yml"))
     return [(file.name, script) for file in files for script in scripts(load(file, NEEDED.get(file.name)))]
 
 
 def _github_scripts() -> list[tuple[str, str]]:
-    found = []
-    for file in WORKFLOWS:
-        for job in yaml.safe_load(file.read_text())["jobs"].values():
-            found += [(file.name, step["run"]) for step in job.get("steps", []) if "run" in step]
-    return found
+    jobs = [(file.name, job) for file in WORKFLOWS for job in yaml.safe_load(file.read_text())["jobs"].values()]
+    jobs += [(file.parent.name, yaml.safe_load(file.read_text())["runs"]) for file in ACTIONS]
+    return [(name, step["run"]) for name, job in jobs for step in job.get("steps", []) if "run" in step]
 
 
 def _jenkins_scripts() -> list[tuple[str, str]]:
@@ -103,6 +107,7 @@ def test_all_systems_call_the_same_targets() -> None:
 def test_a_pull_request_gets_nowhere_near_azure() -> None:
     text = json.dumps(load(PIPELINES / "pr.yml"))
     assert "azureSubscription" not in text
+    assert "AccessToken" not in text
     assert '"group"' not in text
     assert "make unit" in text
     assert load(PIPELINES / "ci.yml")["pr"] == "none"
@@ -118,7 +123,7 @@ def test_a_pull_request_gets_nowhere_near_azure() -> None:
 def test_no_file_holds_a_secret_or_moves_with_a_tag() -> None:
     """Identities are federated; a release goes by digest; actions are pinned by commit."""
     assert "resources.container.image.digest" in (PIPELINES / "release.yml").read_text()
-    for file in (*DEVOPS, *WORKFLOWS, ROOT / "Jenkinsfile"):
+    for file in (*DEVOPS, *WORKFLOWS, *ACTIONS, ROOT / "Jenkinsfile"):
         text = file.read_text()
         assert not re.search(r"(?i)client.?secret|password|:latest|container\.image\.tag", text), file.name
         for action in re.findall(r"uses: (\S+)", text):

@@ -66,13 +66,23 @@ class Walk:
 class Walker:
     """Runs pipelines in a copy of the repository.
 
-    `variables` are the build's and the variable groups', by name; those of the pipeline itself are added. `cancels`:
+    `variables` are the build's and the variable groups', by name; those of the pipeline itself are added. `secrets` are
+    variables, too, which no script has in its environment unless the step says so. `connection` is what a task has in
+    its environment that names the service connection `penstock-azure`; a script has none of it. `cancels`:
     called with each line that a script prints; the build is cancelled when it says so. `before`: called with the name
     of each stage that begins.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        variables: Mapping[str, str],
+        secrets: Mapping[str, str],
+        connection: Mapping[str, str],
+    ) -> None:
         self._folder, self._environment, self._variables = folder, dict(environment), dict(variables)
+        self._secrets, self._connection = dict(secrets), dict(connection)
         self.cancels: Callable[[str], bool] = lambda _: False
         self.before: Callable[[str], None] = lambda _: None
 
@@ -116,8 +126,12 @@ class Walker:
     def _step(self, stage: str, step: dict[str, Any], variables: dict[str, str], done: Walk) -> Step:
         name, script = step.get("displayName", ""), _script(step)
         if script:
-            own = {key: _filled(value, variables) for key, value in (step.get("env") or {}).items()}
-            code, said = self._run(script, {**variables, **own})
+            own = {
+                key: _filled(value, {**variables, **self._secrets}) for key, value in (step.get("env") or {}).items()
+            }
+            connection = (step.get("inputs") or {}).get("azureSubscription")
+            assert connection in {None, "penstock-azure"}, f"the walker does not know the connection {connection}"
+            code, said = self._run(script, {**variables, **own}, self._connection if connection else {})
             for line in said.splitlines():
                 found = _SETVARIABLE.match(line)
                 if found is not None:
@@ -135,10 +149,10 @@ class Walker:
             raise AssertionError(f"the walker does not know this step: {step}")
         return Step(stage, name, "", "succeeded")
 
-    def _run(self, script: str, variables: Mapping[str, str]) -> tuple[int, str]:
+    def _run(self, script: str, variables: Mapping[str, str], connection: Mapping[str, str]) -> tuple[int, str]:
         """A script as the agent runs it: variables are in its environment, names in capitals, dots as underscores."""
         given = {key.upper().replace(".", "_"): _filled(value, variables) for key, value in variables.items()}
-        environment = {**os.environ, **self._environment, **given, "TF_BUILD": "True"}
+        environment = {**os.environ, **self._environment, **given, **connection, "TF_BUILD": "True"}
         said = []
         with subprocess.Popen(
             ["bash", "-c", _filled(script, variables)],

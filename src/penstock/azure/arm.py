@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.azure.identity import credential
+
 if TYPE_CHECKING:
     from azure.core.rest import HttpRequest
     from azure.mgmt.core import ARMPipelineClient
@@ -21,18 +23,16 @@ class Arm:
 
     def __init__(self) -> None:
         from azure.core.pipeline import policies
-        from azure.identity import DefaultAzureCredential
         from azure.mgmt.core import ARMPipelineClient
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
-        credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
         self._client: ARMPipelineClient[Any, Any] = ARMPipelineClient(
             _HOST,
             policies=[
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("penstock"),
                 policies.RetryPolicy(),
-                ARMChallengeAuthenticationPolicy(credential, f"{_HOST}/.default"),
+                ARMChallengeAuthenticationPolicy(credential(), f"{_HOST}/.default"),
             ],
         )
 

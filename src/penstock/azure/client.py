@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from penstock.azure.identity import credential
 from penstock.compile.client import quiet
 from penstock.errors import RunError
 from penstock.store.stages import Stage
@@ -35,9 +36,8 @@ class AzureError(RunError):
 
 
 def connect(stage: Stage, *, registry: bool = False) -> MLClient:
-    """The client of a stage's workspace, or of its registry; it signs in by azure-identity's DefaultAzureCredential.
+    """The client of a stage's workspace, or of its registry, with the identity that identity.py finds.
 
-    That takes a workload identity (AZURE_FEDERATED_TOKEN_FILE), a managed identity, or who is signed in by `az login`.
     No request is made yet. Nothing is told to Microsoft but what is asked of the workspace (no telemetry).
 
     Raises:
@@ -46,14 +46,14 @@ def connect(stage: Stage, *, registry: bool = False) -> MLClient:
     with quiet():
         try:
             from azure.ai.ml import MLClient
-            from azure.identity import DefaultAzureCredential
+
+            identity = credential()
         except ImportError as error:
             raise AzureError(f"{error}; install them: pip install 'penstock[azure]'", None) from None
-        credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
         options: dict[str, Any] = {"enable_telemetry": False, "show_progress": sys.stderr.isatty()}
         if registry:
-            return MLClient(credential, registry_name=stage.registry, **options)
-        return MLClient(credential, stage.subscription, stage.resource_group, stage.workspace, **options)
+            return MLClient(identity, registry_name=stage.registry, **options)
+        return MLClient(identity, stage.subscription, stage.resource_group, stage.workspace, **options)
 
 
 @contextlib.contextmanager

@@ -13,9 +13,10 @@ from typing import Self
 
 import flask
 
-from local_azure import login, online_endpoints
+from local_azure import build_systems, login, online_endpoints
 from local_azure.azurite import Azurite
 from local_azure.blobs import Blobs
+from local_azure.build_systems import BuildSystems
 from local_azure.certificates import make_certificates
 from local_azure.container_registry import ContainerRegistries
 from local_azure.deployments import Deployments
@@ -65,12 +66,14 @@ class LocalAzure:
         self.online = OnlineEndpoints(self.resources, self.blobs, _made(folder / "online"), self.images.get)
         self.history = History(self.jobs, self.blobs)
         self.schedules = Schedules(self.resources, self.jobs)
+        self.login, self.build_systems = login.Login(), BuildSystems()
         hosts: dict[str, App] = {
             r"management\.azure\.com": _app(self.resources.app),
             online_endpoints.HOST: _app(self.online.app),
             r"westeurope\.api\.azureml\.ms": _app(self.history.app),
             re.escape(HOST): Registries(self.resources, self.azurite),
-            r"login\.microsoftonline\.com": _app(_blueprint(login.login)),
+            r"login\.microsoftonline\.com": _app(self.login.app),
+            build_systems.HOSTS: _app(self.build_systems.app),
         }
         self._server = Server(self.certificates.server_context(), hosts, self.faults)
         self._proxy = Proxy(self._where)
@@ -100,12 +103,12 @@ class LocalAzure:
 
     def writes(self) -> list[Request]:
         """What changed something at Azure."""
-        return [request for request in self.requests if request.is_write and "login" not in request.host]
+        return [request for request in self.requests if request.is_write]
 
     def secrets(self) -> list[str]:
-        """What only its owner may see: the keys of the storage account and of endpoints, the identity's token."""
+        """What only its owner may see: the keys of the storage account and of endpoints, the identity's tokens."""
         token = Path(self.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text(encoding="utf-8")
-        return [self.azurite.key, token, *self.online.keys]
+        return [self.azurite.key, token, self.build_systems.devops["SYSTEM_ACCESSTOKEN"], *self.online.keys]
 
     def _where(self, host: str) -> tuple[str, int] | None:
         if host.endswith(".blob.core.windows.net"):
@@ -144,6 +147,8 @@ class LocalAzure:
         self.faults.clear()
         self.requests.clear()
         self.refused.clear()
+        self.login.assertions.clear()
+        self.login.lifetime_s = self.login.LIFETIME_S
 
     def __exit__(self, *_: object) -> None:
         self.jobs.stop()
@@ -155,12 +160,6 @@ class LocalAzure:
 
 def _app(app: flask.Flask) -> flask.Flask:
     install(app)
-    return app
-
-
-def _blueprint(blueprint: flask.Blueprint) -> flask.Flask:
-    app = flask.Flask(blueprint.name)
-    app.register_blueprint(blueprint)
     return app
 
 

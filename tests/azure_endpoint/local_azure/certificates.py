@@ -19,6 +19,8 @@ HOSTS = (
     "*.blob.core.windows.net",
     "*.inference.ml.azure.com",
     "*.westeurope.inference.ml.azure.com",
+    "dev.azure.com",
+    "pipelines.actions.githubusercontent.com",
 )
 
 

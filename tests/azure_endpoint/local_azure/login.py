@@ -1,8 +1,9 @@
-"""login.microsoftonline.com: tokens for a workload identity, and whether a request bears one."""
+"""login.microsoftonline.com: tokens for a federated identity, and whether a request bears one."""
 
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,63 @@ import jwt
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 CLIENT = "22222222-2222-4222-8222-222222222222"
+AUDIENCE = "api://AzureADTokenExchange"
 _ISSUER = f"https://login.microsoftonline.com/{TENANT}"
 _SECRET = "signs what only this machine believes, and only while it runs"
-_LIFETIME_S = 3600
+_ASSERTION_S = 600  # what Azure DevOps and GitHub sign is good for so long
 
-login = flask.Blueprint("login", __name__)
+
+def make_assertion(issuer: str, subject: str, lifetime_s: float = _ASSERTION_S) -> str:
+    """What a build system signs of a job, in place of a secret: who it is, for a short while."""
+    now = time.time()
+    claims = {"iss": issuer, "sub": subject, "aud": AUDIENCE, "jti": str(uuid.uuid4())}
+    return jwt.encode({**claims, "iat": now, "nbf": now - 1, "exp": now + lifetime_s}, _SECRET, "HS256")
 
 
 def write_federated_token(folder: Path) -> Path:
-    """What a pipeline's service connection hands to a job in place of a secret."""
+    """The assertion of a workload identity: the file that Kubernetes keeps current, here good for a day."""
     file = folder / "federated-token"
     file.touch(mode=0o600)
-    file.write_text(jwt.encode({"iss": "https://vstoken.dev.azure.com/here", "sub": "sc://here"}, _SECRET, "HS256"))
+    file.write_text(make_assertion("https://kubernetes.here", "system:serviceaccount:here", 86_400))
     return file
 
 
-@login.get("/<tenant>/v2.0/.well-known/openid-configuration")
+class Login:
+    """The answers of Microsoft Entra.
+
+    `lifetime_s`: how long the access tokens are good. `assertions`: the ids (`jti`) of the assertions that were taken.
+    """
+
+    LIFETIME_S = 3600
+
+    def __init__(self) -> None:
+        self.lifetime_s = self.LIFETIME_S
+        self.assertions: list[str] = []
+        self.app = flask.Flask("login")
+        for rule, answer, method in (
+            ("/<tenant>/v2.0/.well-known/openid-configuration", _configuration, "GET"),
+            ("/common/discovery/instance", _instance, "GET"),
+            ("/<tenant>/oauth2/v2.0/token", self._token, "POST"),
+        ):
+            self.app.add_url_rule(rule, rule, answer, methods=[method])
+
+    def _token(self, tenant: str) -> Any:
+        form = flask.request.form
+        try:
+            assertion = jwt.decode(form.get("client_assertion", ""), _SECRET, ["HS256"], audience=AUDIENCE)
+        except jwt.ExpiredSignatureError:
+            said = "AADSTS700024: Client assertion is not within its valid time range."
+            return {"error": "invalid_client", "error_description": said}, 401
+        except jwt.InvalidTokenError as error:
+            return {"error": "invalid_client", "error_description": f"AADSTS700027: the assertion: {error}"}, 401
+        if tenant != TENANT or form.get("client_id") != CLIENT:
+            return {"error": "unauthorized_client", "error_description": "AADSTS700016: no such application"}, 400
+        self.assertions.append(assertion["jti"])
+        audience = form["scope"].split(" ")[0].removesuffix("/.default").rstrip("/")
+        token = make_token(audience, self.lifetime_s)
+        return {"token_type": "Bearer", "expires_in": self.lifetime_s, "access_token": token}
+
+
 def _configuration(tenant: str) -> dict[str, Any]:
     base = f"https://login.microsoftonline.com/{tenant}"
     return {
@@ -37,7 +79,6 @@ def _configuration(tenant: str) -> dict[str, Any]:
     }
 
 
-@login.get("/common/discovery/instance")
 def _instance() -> dict[str, Any]:
     hosts = ["login.microsoftonline.com"]
     return {
@@ -46,23 +87,10 @@ def _instance() -> dict[str, Any]:
     }
 
 
-@login.post("/<tenant>/oauth2/v2.0/token")
-def _token(tenant: str) -> Any:
-    form = flask.request.form
-    try:
-        jwt.decode(form.get("client_assertion", ""), _SECRET, ["HS256"], options={"verify_aud": False})
-    except jwt.InvalidTokenError:
-        return {"error": "invalid_client", "error_description": "AADSTS700027: the assertion is not signed"}, 401
-    if tenant != TENANT or form.get("client_id") != CLIENT:
-        return {"error": "unauthorized_client", "error_description": "AADSTS700016: no such application"}, 400
-    audience = form["scope"].split(" ")[0].removesuffix("/.default").rstrip("/")
-    return {"token_type": "Bearer", "expires_in": _LIFETIME_S, "access_token": make_token(audience)}
-
-
-def make_token(audience: str) -> str:
+def make_token(audience: str, lifetime_s: int = Login.LIFETIME_S) -> str:
     now = int(time.time())
     claims = {"aud": audience, "iss": _ISSUER, "tid": TENANT, "oid": CLIENT, "appid": CLIENT}
-    return jwt.encode({**claims, "iat": now, "nbf": now, "exp": now + _LIFETIME_S}, _SECRET, "HS256")
+    return jwt.encode({**claims, "iat": now, "nbf": now, "exp": now + lifetime_s}, _SECRET, "HS256")
 
 
 def why_refused(audiences: tuple[str, ...]) -> str | None:

@@ -89,6 +89,7 @@ class OnlineEndpoints:
         for server in self._servers.values():
             server.end()
         self._servers.clear()
+        self._keys.clear()
 
     def _check_traffic(self, path: str, body: Document) -> None:
         for key in ("traffic", "mirrorTraffic"):

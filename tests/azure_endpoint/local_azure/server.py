@@ -31,7 +31,9 @@ class Request:
         return self.method in {"PUT", "PATCH", "DELETE"} or (self.method == "POST" and not _READS.search(self.path))
 
 
-_READS = re.compile(r"/(listSecrets|startPendingUpload|listKeys|token|getLogs|query|rundata)$|/oauth2/", re.IGNORECASE)
+_READS = re.compile(
+    r"/(listSecrets|startPendingUpload|listKeys|token|getLogs|query|rundata|oidctoken)$|/oauth2/", re.IGNORECASE
+)
 
 
 class _Handler(WSGIRequestHandler):
