@@ -48,11 +48,11 @@ cancel: .venv/.run  ## the jobs at Azure that bear TAG=KEY=VALUE (STAGE=dev)
 release: .venv/.run  ## the image IMAGE by its digest, or WHAT=MODEL:VERSION, to STAGE=staging or prod at Azure
 	$(BIN)/penstock release "$${WHAT:-$$IMAGE}" --to $(STAGE) --on azure $(ARGS)
 
-smoke: .venv/.run  ## the smoke test of ENDPOINT at Azure (STAGE=staging)
-	$(BIN)/penstock smoke $(ENDPOINT) --on azure --stage $(STAGE) $(ARGS)
+smoke: .venv/.run  ## the smoke test of ENDPOINT at Azure, which serves IMAGE if that is given (STAGE=staging)
+	$(BIN)/penstock smoke $(ENDPOINT) --on azure --stage $(STAGE) $(if $(IMAGE),--image "$$IMAGE") $(ARGS)
 
-rollback: .venv/.run  ## what ENDPOINT at Azure served before (STAGE=prod)
-	$(BIN)/penstock rollback $(ENDPOINT) --on azure --stage $(STAGE)
+rollback: .venv/.run  ## what ENDPOINT at Azure served before (STAGE=prod, ARGS="--if failing", "--if unfinished")
+	$(BIN)/penstock rollback $(ENDPOINT) --on azure --stage $(STAGE) $(if $(IMAGE),--image "$$IMAGE") $(ARGS)
 
 provision: .venv/.run  ## the workspace of STAGE and what belongs to it (ARGS="--dry-run", or "--remove --yes")
 	$(BIN)/penstock provision --stage $(STAGE) $(ARGS)

@@ -117,6 +117,30 @@ def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAz
     assert azure.workspace in azure.documents
 
 
+def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_others_stays(
+    provision: Provision, azure: LocalAzure
+) -> None:
+    group = f"/subscriptions/{azure.environment['AZURE_SUBSCRIPTION_ID']}/resourceGroups/rg-new"
+    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/crnew"
+    azure.documents.put(group, {"location": "westeurope"})
+    azure.documents.put(registry, {"location": "westeurope"})
+    provision("--stage", "prod")
+    made = {path.split("/providers/")[1].partition("/")[0] for path in azure.documents if "/providers/" in path}
+    assert made >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights"}
+    done = provision("--stage", "prod", "--remove", "--yes")
+    assert [label for label, action in done.items() if action == "kept"] == [PROD[1], PROD[0]]
+    assert [path for path in azure.documents if "deployments" not in path] == [group, registry]
+    assert provision("--stage", "prod")["workspace mlw-new"] == "create", "its name is free again"
+
+
+def test_a_subscription_that_has_no_such_service_is_told(provision: Provision, azure: LocalAzure) -> None:
+    azure.resources.unregistered.add("Microsoft.ContainerRegistry")
+    said = provision("--stage", "prod", fails=1)
+    assert said.startswith("container registry crnew: Azure says: The subscription is not registered to use namespace")
+    assert "az provider register --namespace" in said
+    assert [request.path.rpartition("/")[2] for request in azure.requests if request.method == "POST"][-1] == "register"
+
+
 @pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost_after", "conflict"])
 def test_a_fault_on_the_way(provision: Provision, azure: LocalAzure, kind: Any) -> None:
     azure.reset()
@@ -154,6 +178,7 @@ def test_azure_s_client_and_check_take_all_of_it() -> None:
         "endpoints/prod.yml": "online endpoint",
         "endpoints/staging.yml": "online endpoint",
         "kubernetes/prod.yml": "online endpoint",
+        "kubernetes/staging.yml": "online endpoint",
         "workspace.yml": "workspace",
     }
     done = subprocess.run([str(PENSTOCK), "check", *map(str, files)], capture_output=True, text=True, check=False)

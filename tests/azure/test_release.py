@@ -186,6 +186,19 @@ def test_nobody_notices_a_release(shop: Shop) -> None:
     assert len(shop.deployments("prod")) == 2, "what was current stays for a rollback"
 
 
+def test_a_version_that_answers_as_it_should_is_not_taken_back(shop: Shop) -> None:
+    line = ("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod")
+    assert "version 2 answers as it should, so it stays" in shop(*line, "--if", "failing").stderr
+    assert "no release is unfinished" in shop(*line, "--if", "unfinished").stderr
+    other = shop.tags("1")["image"]
+    for verb in (line, ("smoke", *line[1:])):
+        said = shop(*verb, "--image", other, fails=1).stderr
+        assert "diabetes-prod serves version 2 of diabetes, and version 1 is in crpenstock.azurecr.io" in said
+    assert shop.traffic("prod") == {"2": 100}
+    image = shop.tags("2")["image"].replace("crpenstock", "crPenstock")  # names of registries have no case
+    assert shop("smoke", *line[1:], "--image", image, "--format", "json").json["passed"]
+
+
 def test_a_rollback_withdraws_the_version(shop: Shop) -> None:
     shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod")
     assert shop.traffic("prod") == {"1": 100}
@@ -244,6 +257,26 @@ def test_a_release_that_is_cancelled_leaves_what_was(shop: Shop) -> None:
     assert shop.tags("2")["role"] == "withdrawn", "as it was"
 
 
+def test_a_release_that_was_killed_is_ended_by_a_rollback_and_what_serves_stays(shop: Shop) -> None:
+    """What a build system does to a job that does not end at once."""
+    line = [str(PENSTOCK), "release", "diabetes:2", "--to", "staging", "--on", "azure", "--watch", "600"]
+    share = ("--share", "60")  # more than what serves has left
+    environment = {**led(shop.azure.environment), **STAGE}
+    with subprocess.Popen(
+        [*line, *share], stderr=subprocess.PIPE, text=True, cwd=shop.folder, env=environment
+    ) as process:
+        assert process.stderr is not None
+        next(said for said in process.stderr if "takes traffic" in said)
+        process.kill()
+    assert shop.traffic("staging") == {"1": 40, "2": 60}
+    done = shop("rollback", "diabetes-staging", "--on", "azure", "--stage", "staging")
+    assert "was not finished, and is ended" in done.stderr
+    assert "version 1 of diabetes has the traffic" in done.stdout
+    assert shop.traffic("staging") == {"1": 100}
+    assert len(shop.deployments("staging")) == 1
+    assert shop.tags("1")["role"] == "champion"
+
+
 @pytest.mark.parametrize("kind", ["lost_after", "conflict"])
 def test_a_fault_on_the_way(shop: Shop, kind: Any) -> None:
     """It ends right, or what had the traffic has it again and the release can be repeated."""
@@ -277,14 +310,15 @@ def test_with_a_mirror_users_have_the_answers_of_what_serves(shop: Shop) -> None
 def test_an_endpoint_on_kubernetes_and_a_version_without_an_image(shop: Shop) -> None:
     """The cluster is attached; the environment of a version that has no image is built of its package."""
     shop("provision", ".azure/endpoints/staging.yml", "--stage", "staging", "--remove", "--yes")
-    declared = (shop.folder / ".azure/kubernetes/prod.yml").read_text().replace("diabetes-prod", "diabetes-staging")
-    (shop.folder / ".azure/kubernetes/staging.yml").write_text(declared)
     cluster = f"{shop.azure.group}/providers/Microsoft.ContainerService/managedClusters/aks"
     with patch.dict(os.environ, {"AZURE_KUBERNETES_ID": cluster}):
         files = (".azure/compute/kubernetes.yml", ".azure/kubernetes/staging.yml")
         made = shop("provision", *files, "--stage", "staging").stderr
     assert "compute kubernetes: create" in made
     assert "online endpoint diabetes-staging: create" in made
+    said = shop.release("1", "staging", "--mirror", "20", fails=1).stderr
+    assert "on Kubernetes" in said
+    assert shop.deployments("staging") == []
     shop.release("1", "staging")
     assert _deployed(shop) == ("Kubernetes", "image")
 
@@ -305,9 +339,36 @@ def test_an_endpoint_whose_name_others_have_taken(shop: Shop) -> None:
     declared.write_text(declared.read_text().replace("diabetes-staging", "contoso-diabetes-staging"))
     shop("provision", "--stage", "staging")
     shop.release("1", "staging")
-    endpoint = shop.azure.documents.get(f"{shop.azure.workspace}/onlineEndpoints/contoso-diabetes-staging")
+    path = f"{shop.azure.workspace}/onlineEndpoints/contoso-diabetes-staging"
+    endpoint = shop.azure.documents.get(path)
     assert endpoint is not None
     assert sum(endpoint["properties"]["traffic"].values()) == 100
+
+
+def test_an_endpoint_whose_name_is_too_long_for_azure_is_told_before_anything_is_made(shop: Shop) -> None:
+    toml = shop.folder / "penstock.toml"
+    before = toml.read_text()
+    toml.write_text(before.replace('"contoso-"', '"contoso-pharmaceuticals-"'))
+    shop.azure.requests.clear()
+    said = shop.release("1", "staging", fails=1).stderr
+    toml.write_text(before)
+    assert "contoso-pharmaceuticals-diabetes-staging cannot be an endpoint at Azure" in said
+    assert shop.azure.writes() == []
+
+
+def test_the_first_version_of_an_endpoint_that_fails_leaves_nothing_served(shop: Shop) -> None:
+    path = f"{shop.azure.workspace}/onlineEndpoints/contoso-diabetes-staging"
+    [deployment] = shop.azure.documents.children(f"{path}/deployments")
+    shop.azure.online.crash(path, deployment["name"])
+    line = ("rollback", "contoso-diabetes-staging", "--on", "azure", "--stage", "staging")
+    assert "has served nothing before" in shop(*line, fails=1).stderr
+    done = shop(*line, "--if", "failing")
+    assert done.stdout == "contoso-diabetes-staging: serves nothing\n"
+    endpoint = shop.azure.documents.get(path)
+    assert endpoint is not None
+    assert not endpoint["properties"]["traffic"]
+    assert shop.azure.documents.children(f"{path}/deployments") == []
+    assert shop.tags("1")["role"] == "withdrawn"
 
 
 def _deployed(shop: Shop) -> tuple[str, str]:

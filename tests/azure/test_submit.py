@@ -121,11 +121,14 @@ def test_jobs_are_cancelled_by_the_tag_of_their_build(
 ) -> None:
     job = project(tmp_path, "sleep 600")
     build = {"TF_BUILD": "True", "BUILD_BUILDID": "12", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI": "https://ado.example/o/"}
+    build["AGENT_TEMPDIRECTORY"] = str(tmp_path)
     submitted = penstock_at_azure("submit", job, **build)
     assert submitted.returncode == 0, submitted.stderr
     name = submitted.stdout.split(":")[0].removeprefix("job ")
     assert f"##vso[task.setvariable variable=job;isOutput=true]{name}" in submitted.stderr.splitlines()
     assert f"##vso[build.addbuildtag]job-{name}" in submitted.stderr.splitlines()
+    assert f"##vso[task.uploadsummary]{tmp_path}/job-{name}.md" in submitted.stderr.splitlines()
+    assert (tmp_path / f"job-{name}.md").read_text().startswith(f"[job-{name}](https://ml.azure.com/")
     done = penstock_at_azure("cancel", "--tag", "build=12", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"job {name}: Canceled\n"), done.stderr
     assert [job.status for job in azure.jobs.jobs.values()] == ["Canceled"]

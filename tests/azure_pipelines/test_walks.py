@@ -116,7 +116,7 @@ def test_a_push(office: Office) -> None:
     assert done.ran("retrain") == [("make publish", "succeeded"), ("make submit", "succeeded")]
     assert "VERDICT  accept" in done.said("make submit")
     assert done.outputs["verdict"] == "accept"
-    assert done.tags == [f"job-{done.outputs['job']}", "Completed accept"]
+    assert done.tags == [f"job-{done.outputs['job']}", "Completed-accept"]
     job = office.azure.jobs.by_name(office.azure.workspace, done.outputs["job"])
     assert job is not None
     tags = job.document["properties"]["tags"]
@@ -128,7 +128,7 @@ def test_another_push_that_changes_nothing_is_green_and_says_that_the_candidate_
     done = office.walk("ci.yml", only="retrain")
     assert done.status == "succeeded"
     assert "VERDICT  reject" in done.said("make submit")
-    assert done.tags[1] == "Completed reject"
+    assert done.tags[1] == "Completed-reject"
     assert "14 are there already" in done.said("make publish") or "unchanged" in done.said("make publish")
     assert len(office.images) == 1, "so no release is triggered"
 
@@ -191,8 +191,8 @@ def test_an_image_goes_to_production(office: Office) -> None:
     assert office.traffic("staging") == office.traffic("prod") == {"1": 100}
 
 
-def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
-    """Its server ends after the release, before the functional tests."""
+def _better_candidate(office: Office) -> None:
+    """Another push, whose candidate is accepted; so there is a second image."""
     pipeline = office.folder / "pipelines/retrain_diabetes.yml"
     before = pipeline.read_text()
     assert "estimator: KNeighborsRegressor" in before
@@ -200,6 +200,25 @@ def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
     assert "penstock publish --bump" in office.walk("ci.yml", only="retrain").said("make publish")
     assert call({}, office.folder, "publish", "--bump").code == 0
     assert office.walk("ci.yml", only="retrain").outputs["verdict"] == "accept"
+    assert len(office.images) == 2
+
+
+def test_a_release_that_is_cancelled_leaves_what_was(office: Office) -> None:
+    _better_candidate(office)
+    walker = office.walker()
+    walker.cancels = lambda line: "takes traffic" in line
+    shared: list[dict[str, int]] = []
+    walker.between = lambda: shared.append(office.traffic("staging"))
+    done = office.walk("release.yml", walker, image=office.images[1], watch="600")
+    assert done.stages == {"staging": "canceled", **dict.fromkeys(["integration", "prod", "functional"], "skipped")}
+    assert shared == [{"1": 90, "2": 10}], "nothing of the job was left to put it right"
+    assert done.ran("staging") == [("make release", "canceled"), ("make rollback", "succeeded")]
+    assert "was not finished, and is ended" in done.said("make rollback")
+    assert office.traffic("staging") == {"1": 100}
+
+
+def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
+    """Its server ends after the release, before the functional tests."""
     walker = office.walker()
     endpoint = f"{office.azure.workspace}/onlineEndpoints/diabetes-prod"
 
@@ -215,7 +234,7 @@ def test_one_that_fails_in_production_is_rolled_back(office: Office) -> None:
     done = office.walk("release.yml", walker, image=office.images[1], watch="1")
     assert done.stages["prod"] == "succeeded"
     assert done.stages["functional"] == done.status == "failed"
-    assert done.ran("functional") == [("make smoke", "failed"), ("make rollback", "succeeded")]
+    assert done.ran("functional") == [("make smoke", "failed"), ("make rollback", "succeeded")], done.said("make smoke")
     assert office.traffic("prod") == {"1": 100}
     model = office.azure.documents.get(f"{office.azure.workspace}/models/diabetes/versions/2")
     assert model is not None

@@ -69,8 +69,8 @@ class Walker:
     `variables` are the build's and the variable groups', by name; those of the pipeline itself are added. `secrets` are
     variables, too, which no script has in its environment unless the step says so. `connection` is what a task has in
     its environment that names the service connection `penstock-azure`; a script has none of it. `cancels`:
-    called with each line that a script prints; the build is cancelled when it says so. `before`: called with the name
-    of each stage that begins.
+    called with each line that a script prints; the build is cancelled when it says so. `between`: called when the
+    script that was cancelled has ended. `before`: called with the name of each stage that begins.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Walker:
         self._secrets, self._connection = dict(secrets), dict(connection)
         self.cancels: Callable[[str], bool] = lambda _: False
         self.before: Callable[[str], None] = lambda _: None
+        self.between: Callable[[], None] = lambda: None
 
     def walk(
         self, pipeline: str, parameters: Mapping[str, str] | None = None, only: str | None = None, **variables: str
@@ -170,7 +171,9 @@ class Walker:
                 said.append(line)
                 if not canceled and self.cancels(line):
                     canceled = True
-                    os.killpg(process.pid, signal.SIGINT)  # what the agent sends first
+                    os.killpg(process.pid, signal.SIGKILL)  # the agent asks bash alone, and soon ends all of them
+        if canceled:
+            self.between()
         return (130 if canceled else process.returncode), "".join(said)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from acr import build, find_registry, repository_of
@@ -17,7 +16,7 @@ from penstock_steps.manifest import write_manifest
 from penstock_steps.registration import Registration, read_registration
 from penstock_steps.skipped import skipped_reason, write_skipped
 
-COMPONENT = Component("package", "1.3.2")
+COMPONENT = Component("package", "1.3.3")
 IMAGE_TAG = "image"
 RUN_TAG = "package_run_id"
 
@@ -47,10 +46,10 @@ def main() -> None:
                 f"{arguments.registration} is about the model {registration.model_digest}, {arguments.model} is "
                 f"{model.digest}; connect both ports to the same run"
             )
-        before = _tags(registration) if arguments.registry else {}
-        facts["package_digest"] = _package(arguments.package, arguments.model, registration)
+        facts["package_digest"] = digest = _package(arguments.package, arguments.model, registration)
         if arguments.registry:
-            facts["image"] = _image(arguments, registration, facts["package_digest"], before)
+            facts["image"] = _image(arguments, registration, digest)
+        _record(registration, digest, facts.get("image"))
     else:
         write_skipped([arguments.package], skipped)
         print(f"nothing is packaged: {skipped}")
@@ -64,43 +63,44 @@ def main() -> None:
 
 
 def _package(package: Path, model: Path, registration: Registration) -> str:
-    """Build the package and return its manifest's digest, which is also written to the registry if there is one."""
+    """Build the package and return its manifest's digest."""
     if package.is_dir() and any(package.iterdir()):
         raise StepError(f"--package {package} is not empty; give a folder that is new or empty")
     scoring = write_contents(package, model, registration, COMPONENT)
-    name, version = registration.model_name, registration.version
     digest = write_manifest(package, registration, scoring)
-    print(f"package of {name} version {version}: {digest} (the digest of its manifest)")
-    if tracking.has_store():
-        client = registry.connect()
-        registry.set_version_tag(client, name, version, RUN_TAG, os.environ.get("AZUREML_ROOT_RUN_ID", ""))
-        registry.set_version_tag(client, name, version, registry.PACKAGE_DIGEST_TAG, digest)
-    else:
-        print(f"{tracking.URI_VARIABLE} is not set: the digest is not written to the model version, keep it yourself")
+    print(f"package of {registration.model_name} version {registration.version}: {digest} (the digest of its manifest)")
     return digest
 
 
-def _tags(registration: Registration) -> Mapping[str, str]:
-    """Those of the model version, before anything is written to it; none where there is no registry."""
-    if not tracking.has_store():
-        return {}
-    return registry.version_tags(registry.connect(), registration.model_name, registration.version)
-
-
-def _image(arguments: argparse.Namespace, registration: Registration, digest: str, before: Mapping[str, str]) -> str:
-    """Have the image built, unless the version had one of this very package before; returns it by its digest."""
+def _image(arguments: argparse.Namespace, registration: Registration, digest: str) -> str:
+    """Have the image built, unless the version has one of this very package; returns it by its digest."""
     name, version = registration.model_name, registration.version
     where = find_registry(arguments.registry)
     repository = repository_of(arguments.repository, name)
+    before = registry.version_tags(registry.connect(), name, version) if tracking.has_store() else {}
     there = before.get(IMAGE_TAG, "")
     if there.startswith(f"{where.server}/{repository}@") and before.get(registry.PACKAGE_DIGEST_TAG) == digest:
         print(f"version {version} of {name} has its image already: {there}")
         return there
     image = build(where, repository, arguments.package, digest)
     print(f"image of {name} version {version}: {image}")
-    if tracking.has_store():
-        registry.set_version_tag(registry.connect(), name, version, IMAGE_TAG, image)
     return image
+
+
+def _record(registration: Registration, digest: str, image: str | None) -> None:
+    """Tell the model version of its package. The digest comes last: without it, the version is not finished.
+
+    So whatever ends this step on the way, a build that fails too, the next run of the same model makes it good
+    (`is_unfinished` of evaluate).
+    """
+    if not tracking.has_store():
+        print(f"{tracking.URI_VARIABLE} is not set: the digest is not written to the model version, keep it yourself")
+        return
+    client = registry.connect()
+    run = os.environ.get("AZUREML_ROOT_RUN_ID", "")
+    tags = {RUN_TAG: run, **({IMAGE_TAG: image} if image else {}), registry.PACKAGE_DIGEST_TAG: digest}
+    for tag, value in tags.items():
+        registry.set_version_tag(client, registration.model_name, registration.version, tag, value)
 
 
 def _arguments() -> argparse.Namespace:

@@ -24,7 +24,7 @@ class Arm:
     def __init__(self) -> None:
         from azure.core.pipeline import policies
         from azure.mgmt.core import ARMPipelineClient
-        from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+        from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy, ARMChallengeAuthenticationPolicy
 
         self._client: ARMPipelineClient[Any, Any] = ARMPipelineClient(
             _HOST,
@@ -32,6 +32,7 @@ class Arm:
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("penstock"),
                 policies.RetryPolicy(),
+                ARMAutoResourceProviderRegistrationPolicy(),  # a subscription begins without Azure's services
                 ARMChallengeAuthenticationPolicy(credential(), f"{_HOST}/.default"),
             ],
         )

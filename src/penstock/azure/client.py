@@ -25,6 +25,7 @@ _WAYS_OUT = {
     409: "Somebody else is changing the same thing; try again.",
     429: "Azure throttles; try again later.",
 }
+_NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
 class AzureError(RunError):
@@ -76,6 +77,8 @@ def asking(what: str) -> Iterator[None]:
         if status is None or status < 400:  # a long-running operation has failed, the answer itself has not
             raise AzureError(f"{what}: Azure says: {_said(error)}.", None) from None
         way_out = _WAYS_OUT.get(status, "Try again." if status >= 500 else "")
+        if getattr(error.error, "code", None) == _NOT_REGISTERED:
+            way_out = "Who owns the subscription registers it: az provider register --namespace NAMESPACE."
         raise AzureError(f"{what}: Azure says: {_said(error)} ({status}). {way_out}".rstrip(), status) from None
     except MlException as error:
         raise AzureError(f"{what}: Azure's client refuses it: {_said(error)}", 400) from None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _PASSED = "penstock.passed."
+_CURRENT = "penstock.current"
 _TAGS = {name: f"penstock.{name}" for name in ("model", "version", "digest", "run", "since")}
 _PREVIOUS = "penstock.previous"
 _PORT = 5001
@@ -64,7 +65,7 @@ class OnlineTarget:
         with asking(f"endpoint {name}"):
             self._endpoint = client.online_endpoints.get(name)
             self._key = client.online_endpoints.get_keys(name).primary_key
-        self._former = current_of(self._endpoint.traffic)
+        self._former = current_of(self._endpoint.traffic, self._endpoint.tags)
         self._candidate: Deployment | None = None
         self._sick = 0
 
@@ -78,8 +79,33 @@ class OnlineTarget:
         previous = (self._endpoint.tags or {}).get(_PREVIOUS)
         return previous if previous in self._names() else None
 
+    @property
+    def is_split(self) -> bool:
+        """Whether others than the current deployment have traffic, or a copy of it."""
+        return bool(self._sharing())
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The deployments of a release that was cut off: what neither serves nor did before, but was made or shares."""
+        return sorted(self._sharing() | set(self._names(ours=True)) - {self._former, self.previous})
+
+    def end_unfinished(self) -> None:
+        """What is current has all of the traffic again, and what penstock has made to replace it goes."""
+        left = set(self._names(ours=True)) - {self._former, self.previous}
+        self._set_traffic({self._former: 100} if self._former is not None else {})
+        for name in left:
+            self._delete(name)
+
+    def _sharing(self) -> set[str]:
+        shares = [*(self._endpoint.traffic or {}).items(), *(self._endpoint.mirror_traffic or {}).items()]
+        return {name for name, share in shares if share and name != self._former}
+
     def start(self, package: Package, version: Deployment) -> Caller:
         """Make a deployment without traffic; Azure waits until its server says that it is ready."""
+        if self._size.mirror and _is_kubernetes(self._endpoint):
+            raise RunError(
+                f"{self.name} is on Kubernetes, whose endpoints mirror no traffic; give it a share (--share)"
+            )
         self._candidate = version
         if version.id in self._names() and not self._is_ready(version.id):
             self._delete(version.id)  # what an earlier release has left
@@ -118,6 +144,7 @@ class OnlineTarget:
         before = self._endpoint.tags or {}
         tags = {key: value for key, value in before.items() if key != _PREVIOUS and not key.startswith(_PASSED)}
         tags[f"{_PASSED}{version.id}"] = version.digest
+        tags[_CURRENT] = version.id
         if former is not None:
             tags[_PREVIOUS] = former
             if f"{_PASSED}{former}" in before:
@@ -130,15 +157,23 @@ class OnlineTarget:
         bad, good = self._former, self._chosen()
         tags = {key: value for key, value in (self._endpoint.tags or {}).items() if key != _PREVIOUS}
         tags.pop(f"{_PASSED}{bad}", None)
-        self._set_traffic({good.id: 100}, tags=tags)
+        self._set_traffic({good.id: 100}, tags={**tags, _CURRENT: good.id})
         if bad is not None:
             self._delete(bad)
         return self.read(good.id)
 
+    def serve_nothing(self) -> None:
+        """Take the traffic from the first version that an endpoint has served; it is removed, and has not passed."""
+        bad = self._former
+        keys = {_CURRENT, f"{_PASSED}{bad}"}
+        self._set_traffic({}, tags={key: each for key, each in (self._endpoint.tags or {}).items() if key not in keys})
+        if bad is not None:
+            self._delete(bad)
+
     def retire_former(self) -> None:
-        """What was current keeps running without traffic, for a rollback; all other deployments go."""
+        """What was current keeps running without traffic, for a rollback; what else penstock has made goes."""
         kept = {self._chosen().id, (self._endpoint.tags or {}).get(_PREVIOUS)}
-        for name in self._names():
+        for name in self._names(ours=True):
             if name not in kept:
                 self._delete(name)
 
@@ -234,9 +269,11 @@ class OnlineTarget:
             state = self._client.online_deployments.get(name, self.name).provisioning_state
         return str(state).lower() == "succeeded"
 
-    def _names(self) -> list[str]:
+    def _names(self, *, ours: bool = False) -> list[str]:
+        """Of the deployments; `ours`: of those that penstock has made."""
         with asking(f"the deployments of {self.name}"):
-            return [str(each.name) for each in self._client.online_deployments.list(self.name)]
+            found = self._client.online_deployments.list(self.name)
+            return [str(each.name) for each in found if not ours or _TAGS["digest"] in (each.tags or {})]
 
     def read(self, name: str) -> Deployment:
         """A deployment, as its tags tell."""
@@ -268,9 +305,15 @@ class OnlineTarget:
         return Caller(url, self._key, has_health=False)
 
 
-def current_of(traffic: Mapping[str, int] | None) -> str | None:
-    """The deployment that has most of an endpoint's traffic."""
+def current_of(traffic: Mapping[str, int] | None, tags: Mapping[str, str] | None = None) -> str | None:
+    """The deployment that was promoted last, while it has traffic; else the one that has most of it, None without any.
+
+    So a release that is cut off does not make its version the current one, whatever share it was given.
+    """
     shares = {name: share for name, share in (traffic or {}).items() if share}
+    promoted = (tags or {}).get(_CURRENT)
+    if promoted in shares:
+        return promoted
     return max(shares, key=lambda name: shares[name]) if shares else None
 
 

@@ -11,12 +11,15 @@ from penstock.azure.arm import Arm
 from penstock.azure.batch import BatchDeployment
 from penstock.azure.client import asking
 from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
+from penstock.azure.workspace import WorkspaceOfStage
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _GROUPS, _REGISTRIES = "2021-04-01", "2023-07-01"
+# What Azure adds by itself to a group with Application Insights.
+_OF_INSIGHTS = {"microsoft.alertsmanagement/smartdetectoralertrules", "microsoft.insights/actiongroups"}
 # What Azure fills in or what releases change.
 _NOT_COMPARED = {"tags", "traffic", "mirror_traffic", "properties", "location", "compute"}
 
@@ -77,7 +80,8 @@ class Group:
 
     def left_in_it(self) -> list[str]:
         found = self._arm.get(f"{self._id}/resources", _GROUPS) or {"value": []}
-        return [f"{each['type']} {each['name']}" for each in found["value"]]
+        others = [each for each in found["value"] if str(each["type"]).lower() not in _OF_INSIGHTS]
+        return [f"{each['type']} {each['name']}" for each in others]
 
     def remove(self) -> None:
         self._arm.delete(self._id, _GROUPS)
@@ -109,15 +113,11 @@ class Registry:
 
 
 class OfWorkspace:
-    """What a file declares: the workspace, or something in it."""
+    """What a file declares in the workspace: a compute target, an endpoint."""
 
-    def __init__(self, client: MLClient, stage: Stage, declared: Declared) -> None:
-        self._client, self._stage, self._declared = client, stage, declared
+    def __init__(self, client: MLClient, declared: Declared) -> None:
+        self._client, self._declared = client, declared
         self._entity = declared.entity
-        if declared.kind == "workspace":
-            self._entity.name, self._entity.location = stage.workspace, stage.location or self._entity.location
-            if stage.container_registry:
-                self._entity.container_registry = registry_id(stage)
         self._entity.tags = {**(self._entity.tags or {}), TAG: TAG_VALUE}
         self.label = f"{declared.kind} {self._entity.name}"
 
@@ -129,33 +129,20 @@ class OfWorkspace:
         except ResourceNotFoundError:
             return None
         is_ours = (there.tags or {}).get(TAG) == TAG_VALUE
-        if self._declared.kind == "workspace":
-            return Found(is_ours)  # Azure fills in most of it, and others own the rest
         return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
 
     def waits_for(self) -> str:
         return ""
 
     def make(self) -> None:
-        create = getattr(self._operations, "begin_create_or_update", None) or self._operations.begin_create
-        create(self._entity).result()
+        self._operations.begin_create_or_update(self._entity).result()
 
     def left_in_it(self) -> list[str]:
-        if self._declared.kind != "workspace":
-            return []
-        client = self._client
-        endpoints = [*client.online_endpoints.list(), *client.batch_endpoints.list()]
-        return [
-            f"{kind} {each.name}"
-            for kind, found in (("endpoint", endpoints), ("compute", client.compute.list()))
-            for each in found
-        ]
+        return []
 
     def remove(self) -> None:
-        name, kind = self._entity.name, self._declared.kind
-        if kind == "workspace":
-            self._client.workspaces.begin_delete(name, delete_dependent_resources=True).result()
-        elif kind == "compute":
+        name = self._entity.name
+        if self._declared.kind == "compute":
             attached = self._entity.type not in {"amlcompute", "computeinstance"}
             self._client.compute.begin_delete(name, action="Detach" if attached else "Delete").result()
         else:
@@ -164,7 +151,6 @@ class OfWorkspace:
     @property
     def _operations(self) -> Any:
         return {
-            "workspace": self._client.workspaces,
             "compute": self._client.compute,
             "online endpoint": self._client.online_endpoints,
             "batch endpoint": self._client.batch_endpoints,
@@ -185,9 +171,11 @@ def resources_of(client: MLClient, arm: Arm, stage: Stage, declared: Sequence[De
 
 def of_workspace(client: MLClient, arm: Arm, stage: Stage, declared: Declared) -> Resource:
     """The workspace, or something in it."""
+    if declared.kind == "workspace":
+        return WorkspaceOfStage(client, arm, stage, declared, registry_id(stage) if stage.container_registry else "")
     if declared.kind == "batch deployment":
         return BatchDeployment(client, arm, stage, declared)
-    return OfWorkspace(client, stage, declared)
+    return OfWorkspace(client, declared)
 
 
 def plan(resources: Sequence[Resource]) -> list[Step]:
@@ -255,7 +243,7 @@ def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]
 
 
 def _holds_others(resource: Resource) -> bool:
-    return isinstance(resource, Group) or resource.label.startswith("workspace ")
+    return isinstance(resource, Group | WorkspaceOfStage)
 
 
 def _found(document: dict[str, Any] | None) -> Found | None:

@@ -88,7 +88,7 @@ class Models:
         with asking(f"the models of {self._stage.workspace}"):
             for model in self._client.models.list():
                 for version in self._client.models.list(model.name):
-                    if (version.tags or {}).get(IMAGE_TAG) == reference:
+                    if _same_image((version.tags or {}).get(IMAGE_TAG, ""), reference):
                         return str(version.name), str(version.version)
         raise DefinitionError(f"no model version in {self._stage.workspace} says that it is in {reference}")
 
@@ -121,6 +121,12 @@ class Models:
     def _id(self, name: str, version: str | None) -> str:
         model = f"{self._stage.workspace_id}/models/{name}"
         return model if version is None else f"{model}/versions/{version}"
+
+
+def _same_image(one: str, other: str) -> bool:
+    """Two references to an image by its digest; the name of a registry has no case."""
+    (registry, _, rest), (other_registry, _, other_rest) = one.partition("/"), other.partition("/")
+    return (registry.lower(), rest) == (other_registry.lower(), other_rest)
 
 
 def _label(name: str, version: str | None) -> str:

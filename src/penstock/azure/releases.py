@@ -14,7 +14,7 @@ from penstock.release.packages import Anchor, Package, read_package, verify
 from penstock.release.rollout import roll_out
 from penstock.release.service import endpoint_of
 from penstock.release.smoke import Check, read_contract, smoke
-from penstock.release.target import ReleaseError
+from penstock.release.target import Caller, ReleaseError
 from penstock.store.endpoints import Deployment, now
 from penstock.store.stages import Stage
 from penstock_steps.registry import PACKAGE_DIGEST_TAG
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STAGES = ("staging", "prod")
 WATCH_S = 60.0
+# https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas#azure-machine-learning-online-endpoints-and-batch-endpoints
+_LONGEST_NAME = 32
 
 
 class Releases:
@@ -50,6 +52,11 @@ class Releases:
         tags = self.models.tags(package.model_name, package.version)
         anchor = _anchor(package, digest, tags)
         name = f"{self._prefix}{endpoint_of(package)}"
+        if len(f"{name}-{to}") > _LONGEST_NAME:
+            raise RunError(
+                f"{name}-{to} cannot be an endpoint at Azure, where a name has at most {_LONGEST_NAME} characters; "
+                "choose a shorter endpoint_prefix in penstock.toml, or a shorter name for the registered model"
+            )
         target = self._target(f"{name}-{to}", package.path, size, tags.get(IMAGE_TAG))
         if to == "prod" and not self._has_passed(f"{name}-staging", package):
             raise RunError(
@@ -67,25 +74,37 @@ class Releases:
             self._told(f"the champion of {current.model} is version {current.version}, which prod serves")
         return target.name, current
 
-    def rollback(self, endpoint: str) -> Deployment:
+    def rollback(self, endpoint: str, *, only_if: str | None = None, image: str | None = None) -> Deployment | None:
         """Give the traffic back to what had it before; what has it now is removed and its version withdrawn.
 
-        Raises RunError if there is nothing before, or it fails the smoke test: then all stays as it is.
+        A release that was cut off is ended first; if its version had traffic, that is all. With `only_if` "unfinished"
+        nothing else is done; with "failing" a version is only taken back if it fails the smoke test now, and if the
+        endpoint has served nothing before, it serves nothing then. With `image`, only the version in it is taken back.
+
+        Returns what has the traffic then. Raises RunError if there is nothing before, or it fails the smoke test: then
+        all stays as it is.
         """
         target = self._target(endpoint, None, Size())
-        bad, previous = target.current, target.previous
-        if bad is None or previous is None:
+        left, was_split = target.unfinished, target.is_split
+        if left:
+            self._told(f"{endpoint}: the release of {', '.join(left)} was not finished, and is ended")
+            target.end_unfinished()
+        elif only_if == "unfinished":
+            self._told(f"{endpoint}: no release is unfinished")
+        if was_split or only_if == "unfinished":
+            return target.current
+        bad, previous = self._served(target, image), target.previous
+        if only_if == "failing" and not self._wrong(target.everyone(), target, bad.id):
+            self._told(f"{endpoint}: version {bad.version} answers as it should, so it stays")
+            return bad
+        if previous is not None:
+            serving: Deployment | None = self._go_back(target, bad, previous)
+        elif only_if == "failing":
+            target.serve_nothing()
+            serving = None
+            self._told(f"{endpoint}: serves nothing now, as before version {bad.version}")
+        else:
             raise RunError(f"{endpoint} has served nothing before, so there is nothing to go back to")
-        good = target.start_again(previous)
-        contract = self._contract(target, previous)
-        wrong = [check for check in smoke(good, contract) if check.problem is not None]
-        if wrong:
-            listed = "\n".join(f"  {check}" for check in wrong)
-            raise RunError(
-                f"{previous} cannot be brought back, it fails the smoke test:\n{listed}\nNothing was changed"
-            )
-        serving = target.go_back()
-        self._told(f"{endpoint}: version {serving.version} has the traffic again, in place of version {bad.version}")
         name, _, stage = endpoint.rpartition("-")
         for other in STAGES:
             if other != stage and self._exists(f"{name}-{other}"):
@@ -93,13 +112,42 @@ class Releases:
         self._withdraw(bad, name)
         return serving
 
-    def smoke(self, endpoint: str) -> list[Check]:
-        """The smoke test of what has the traffic of an endpoint, at the endpoint's own address."""
+    def _go_back(self, target: OnlineTarget, bad: Deployment, previous: str) -> Deployment:
+        wrong = self._wrong(target.start_again(previous), target, previous)
+        if wrong:
+            listed = "\n".join(f"  {check}" for check in wrong)
+            raise RunError(
+                f"{previous} cannot be brought back, it fails the smoke test:\n{listed}\nNothing was changed"
+            )
+        serving = target.go_back()
+        self._told(f"{target.name}: version {serving.version} has the traffic again, in place of version {bad.version}")
+        return serving
+
+    def smoke(self, endpoint: str, image: str | None = None) -> list[Check]:
+        """The smoke test of what has the traffic of an endpoint, at the endpoint's own address.
+
+        Raises RunError if nothing has; or with `image`, another version than the one in it.
+        """
         target = self._target(endpoint, None, Size())
+        current = self._served(target, image)
+        return smoke(target.everyone(), self._contract(target, current.id))
+
+    def _served(self, target: OnlineTarget, image: str | None) -> Deployment:
         current = target.current
         if current is None:
-            raise RunError(f"{endpoint} serves nothing; release a package to it")
-        return smoke(target.everyone(), self._contract(target, current.id))
+            raise RunError(f"{target.name} serves nothing; release a package to it")
+        if image is not None:
+            name, version = self.models.of_image(image)
+            if (current.model, current.version) != (name, version):
+                raise RunError(
+                    f"{target.name} serves version {current.version} of {current.model}, and version {version} is in "
+                    f"{image}: another release has come between"
+                )
+        return current
+
+    def _wrong(self, caller: Caller, target: OnlineTarget, deployment: str) -> list[Check]:
+        checks = smoke(caller, self._contract(target, deployment))
+        return [check for check in checks if check.problem is not None]
 
     def _roll_out(
         self, target: OnlineTarget, package: Package, version: Deployment, anchor: Anchor, watch_s: float, to: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHARE = click.option(
     "--share",
-    type=click.IntRange(0, 100),
+    type=click.IntRange(0, 99),
     default=10,
     show_default=True,
     metavar="PERCENT",
@@ -33,6 +33,11 @@ MIRROR = click.option(
 )
 INSTANCE_TYPE = click.option(
     "--instance-type", default="Standard_DS3_v2", show_default=True, help="At Azure: the machine of a deployment."
+)
+IMAGE = click.option(
+    "--image",
+    metavar="REGISTRY.azurecr.io/NAME@sha256:...",
+    help="At Azure: only if the version in this image is served.",
 )
 INSTANCES = click.option(
     "--instances", type=click.IntRange(min=1), default=1, show_default=True, help="At Azure: how many of them."
@@ -78,16 +83,18 @@ def package_at(releases: Releases, what: str) -> Iterator[Path]:
         yield folder
 
 
-def print_deployment(endpoint: str, deployment: Deployment, form: str) -> None:
-    """What has an endpoint's traffic now."""
+def print_deployment(endpoint: str, deployment: Deployment | None, form: str) -> None:
+    """What has an endpoint's traffic now, if anything."""
     told = {
         "endpoint": endpoint,
-        "deployment": deployment.id,
-        "model": deployment.model,
-        "version": deployment.version,
-        "digest": deployment.digest,
+        "deployment": deployment.id if deployment is not None else None,
+        "model": deployment.model if deployment is not None else None,
+        "version": deployment.version if deployment is not None else None,
+        "digest": deployment.digest if deployment is not None else None,
     }
     if form == "json":
         print_json(told)
+    elif deployment is None:
+        click.echo(f"{endpoint}: serves nothing")
     else:
         click.echo(f"{endpoint}: version {deployment.version} of {deployment.model} has the traffic ({deployment.id})")

@@ -50,13 +50,18 @@ def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.en
 
 
 def link_build(label: str, url: str, text: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Leave a link on the build's own page: tags of the build in Azure DevOps, the summary in GitHub Actions."""
+    """Leave a link on the build's own page, in its summary; in Azure DevOps the build gets tags, too."""
+    link = f"[{label}]({url}): {_one_line(text)}\n\n"
     if environment.get("TF_BUILD"):
-        for tag in (label, text):
+        for tag in (label, "-".join(text.split())):
             click.echo(f"##vso[build.addbuildtag]{_one_line(tag)}", err=True)
+        if environment.get("AGENT_TEMPDIRECTORY"):  # which the agent empties after the job
+            summary = Path(environment["AGENT_TEMPDIRECTORY"]) / f"{label}.md"
+            summary.write_text(link, encoding="utf-8")
+            click.echo(f"##vso[task.uploadsummary]{summary}", err=True)
     elif environment.get("GITHUB_STEP_SUMMARY"):
-        with Path(environment["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
-            summary.write(f"[{label}]({url}): {_one_line(text)}\n\n")
+        with Path(environment["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
+            page.write(link)
 
 
 def _one_line(text: str) -> str:

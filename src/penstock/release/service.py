@@ -134,6 +134,17 @@ class Endpoints:
         contract = read_contract(folder.package(record.current.id))
         return smoke(caller(folder, record), contract)
 
+    def is_failing(self, name: str) -> bool:
+        """Whether what an endpoint serves fails its smoke test, or does not answer at all any more."""
+        record = self.record(name)
+        if record.current is not None and not is_served(record):
+            return True
+        return any(check.problem is not None for check in self.smoke(name))
+
+    def record(self, name: str) -> Endpoint:
+        """What is known of an endpoint. Raises RunError if there is none of this name."""
+        return self._existing(endpoint_folder(self._workspace, name))
+
     def settle(self) -> None:
         """Clear away, on every endpoint that nobody is changing, what a release left that was interrupted."""
         for folder in endpoint_folders(self._workspace):

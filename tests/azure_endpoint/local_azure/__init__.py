@@ -147,6 +147,8 @@ class LocalAzure:
         self.faults.clear()
         self.requests.clear()
         self.refused.clear()
+        self.resources.unregistered.clear()
+        self.resources.soft_deleted.clear()
         self.login.assertions.clear()
         self.login.lifetime_s = self.login.LIFETIME_S
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_azure.documents import Document
-from local_azure.errors import bad_request
+from local_azure.errors import bad_request, conflict
 from local_azure.resources import Resources
 
 KIND = "Microsoft.Resources/deployments"
@@ -30,6 +30,9 @@ class Deployments:
         given = {name: each.get("value") for name, each in document["properties"]["parameters"].items()}
         subscription, group = path.split("/")[2], path.partition("/providers/")[0]
         registry = given.get("containerRegistryName")
+        workspace = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{given['workspaceName']}"
+        if workspace.lower() in self._resources.soft_deleted:
+            raise conflict(f"The workspace {given['workspaceName']} was deleted, and can only be recovered or purged.")
         properties: dict[str, Any] = {
             "friendlyName": given["friendlyName"],
             "description": given["description"],
@@ -46,6 +49,5 @@ class Deployments:
             properties[part] = id_
         body = {"location": given["location"], "tags": given.get("tagValues") or {}, "properties": properties}
         body["identity"] = {"type": "SystemAssigned"}
-        workspace = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{given['workspaceName']}"
         kept = self._resources.documents.put(workspace, body)
         self._resources.written["workspaces"](workspace, kept)

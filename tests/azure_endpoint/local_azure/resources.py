@@ -70,6 +70,9 @@ class Resources:
         self.removed: dict[str, Hook] = {}
         self.found: dict[str, Callable[[str], Any]] = {}
         self.actions: dict[str, Callable[[str, Any], Any]] = {}
+        self.soft_deleted: set[str] = set()  # workspaces that were not purged, in lower case: their names are taken
+        self.unregistered: set[str] = set()
+        """Namespaces that the subscription does not have, and that nobody here may register: `Microsoft.Storage`."""
         self.app = flask.Flask("management")
         for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
             handler = getattr(self, f"_{method.lower()}")
@@ -108,6 +111,13 @@ class Resources:
 
     def _put(self, path: str) -> Any:
         body = flask.request.get_json(force=True)
+        namespace = path.partition("/providers/")[2].partition("/")[0]
+        if namespace in self.unregistered:
+            raise RefusedError(
+                409,
+                "MissingSubscriptionRegistration",
+                f"The subscription is not registered to use namespace '{namespace}'.",
+            )
         kind = kind_of(path)
         with self.documents.lock:
             self._parent_of(path)
@@ -164,6 +174,8 @@ class Resources:
         if document is None:
             return "", 204
         kind = kind_of(path)
+        if kind == "workspaces" and flask.request.args.get("forceToPurge", "").lower() != "true":
+            self.soft_deleted.add(path.lower())
 
         def work() -> None:
             if kind in self.removed:
@@ -177,6 +189,8 @@ class Resources:
 
     def _post(self, path: str) -> Any:
         owner, _, action = path.rpartition("/")
+        if action == "register":
+            raise RefusedError(403, "AuthorizationFailed", "The client may not register resource providers.")
         if action not in self.actions:
             raise RefusedError(404, "InvalidResourceType", f"POST {path}: not answered here")
         return self.actions[action](owner, flask.request.get_json(force=True, silent=True) or {})
@@ -259,12 +273,14 @@ def _merged(before: Any, change: Any) -> Any:
 
 
 def _selected(documents: list[Document], asked: Any) -> list[Document]:
-    """What `hash`, `$orderBy` and `$top` leave of a list; archived ones are not listed."""
+    """What `hash`, `tag` (a key), `$orderBy` and `$top` leave of a list; archived ones are not listed."""
     found = [
         d for d in documents if not d.get("properties", {}).get("isArchived") or asked.get("listViewType") == "All"
     ]
     if asked.get("hash"):
         found = [d for d in found if (d["properties"].get("properties") or {}).get("hash_sha256") == asked["hash"]]
+    if asked.get("tag"):
+        found = [d for d in found if asked["tag"] in (d["properties"].get("tags") or {})]
     if "desc" in asked.get("$orderBy", asked.get("orderBy", "")):
         found = found[::-1]
     top = asked.get("$top", asked.get("top"))

@@ -91,8 +91,12 @@ class Registry:
         return self.bench.process("package", **self.made.ports, package=self.folder / name, registry=self.id, **options)
 
     @property
+    def tags(self) -> dict[str, str]:
+        return dict(self.bench.client.get_model_version("rent", "1").tags)
+
+    @property
     def image(self) -> str:
-        return str(self.bench.client.get_model_version("rent", "1").tags.get("image", ""))
+        return self.tags.get("image", "")
 
 
 @pytest.fixture
@@ -120,6 +124,7 @@ def test_an_image_is_built_once_for_a_package(registry: Registry) -> None:
 
 
 def test_a_build_that_fails_is_told_with_the_end_of_its_log(registry: Registry) -> None:
+    registry.bench.client.delete_model_version_tag("rent", "1", "package_digest")
     registry.azure.container_registries.fails = "ERROR: no matching distribution for numpy==2.4.6"
     done = registry.package("first")
     assert done.code == 1
@@ -127,8 +132,10 @@ def test_a_build_that_fails_is_told_with_the_end_of_its_log(registry: Registry) 
     assert "no matching distribution for numpy==2.4.6" in done.stderr
     assert "Traceback" not in done.stderr
     assert registry.image == ""
+    assert "package_digest" not in registry.tags, "evaluate would take the version for finished, and reject its like"
     assert registry.package("second").code == 0, "it can be repeated"
     assert registry.image
+    assert "package_digest" in registry.tags
 
 
 def test_a_registry_that_is_not_there_is_told(registry: Registry) -> None:

@@ -1,0 +1,81 @@
+"""The workspace of a stage: made with a storage account, a key vault and Application Insights, removed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from penstock.azure.arm import Arm
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
+from penstock.store.stages import Stage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+# What Azure's client makes beside a workspace, by the attribute of the workspace that names it -> version of its API.
+_BESIDE = {"application_insights": "2020-02-02", "storage_account": "2023-05-01", "key_vault": "2023-07-01"}
+_LOGS_VERSION = "2023-09-01"
+
+
+class WorkspaceOfStage:
+    """The workspace that a stage names. Name, location and container registry are the stage's, all else the file's."""
+
+    def __init__(self, client: MLClient, arm: Arm, stage: Stage, declared: Declared, registry: str) -> None:
+        self._client, self._arm, self._entity = client, arm, declared.entity
+        self._declared = {key for key in _BESIDE if getattr(declared.entity, key)}
+        self._group = f"/subscriptions/{stage.subscription}/resourceGroups/{stage.resource_group}/".lower()
+        self._entity.name, self._entity.location = stage.workspace, stage.location or self._entity.location
+        if registry:
+            self._entity.container_registry = registry
+        self._entity.tags = {**(self._entity.tags or {}), TAG: TAG_VALUE}
+        self.label = f"workspace {self._entity.name}"
+
+    def look(self) -> Found | None:
+        """Azure fills in most of a workspace, and others own the rest: what is there is not compared."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            there = self._client.workspaces.get(self._entity.name)
+        except ResourceNotFoundError:
+            return None
+        return Found((there.tags or {}).get(TAG) == TAG_VALUE)
+
+    def waits_for(self) -> str:
+        return ""
+
+    def make(self) -> None:
+        self._client.workspaces.begin_create(self._entity).result()
+
+    def left_in_it(self) -> list[str]:
+        client = self._client
+        endpoints = [*client.online_endpoints.list(), *client.batch_endpoints.list()]
+        return [
+            f"{kind} {each.name}"
+            for kind, found in (("endpoint", endpoints), ("compute", client.compute.list()))
+            for each in found
+        ]
+
+    def remove(self) -> None:
+        """For good: one that is only marked as deleted keeps its name for two weeks, without what it needs to return.
+
+        https://learn.microsoft.com/azure/machine-learning/concept-soft-delete. What was made with it goes too, which is
+        not its container registry, nor what the file names.
+        """
+        beside = list(self._made_beside(self._client.workspaces.get(self._entity.name)))
+        deletion = self._client.workspaces.begin_delete(
+            self._entity.name, delete_dependent_resources=False, permanently_delete=True
+        )
+        deletion.result()
+        for id_, version in beside:
+            self._arm.delete(id_, version)
+
+    def _made_beside(self, there: Any) -> Iterator[tuple[str, str]]:
+        for key, version in _BESIDE.items():
+            id_ = getattr(there, key)
+            if not id_ or key in self._declared:
+                continue
+            yield id_, version
+            document = self._arm.get(id_, version) if key == "application_insights" else None
+            logs = str(((document or {}).get("properties") or {}).get("WorkspaceResourceId") or "")
+            if logs.lower().startswith(self._group):
+                yield logs, _LOGS_VERSION
