@@ -3,10 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .tools/bin/uv
 BIN := .venv/bin
 PEERS := kfp snakemake dvc
-PIPELINE ?= pipelines/retrain_diabetes.yml
+export PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run stop setup test unit fuzz lint types secrets check data-sanity publish submit cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
+.PHONY: help run stop setup test unit fuzz lint types secrets check data-sanity publish submit score cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,13 +34,18 @@ check: .venv/.run  ## what is wrong with the Azure ML files that this repository
 data-sanity: .venv/.dev  ## the committed data against their suites, a test for each expectation
 	$(BIN)/python -m pytest tests/data_checks/test_data_sanity.py $(ARGS)
 
-# What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment.
+# What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment. What
+# somebody types who starts a build is quoted by the shell ("$$NAME"), so that it is a value and never a command.
 STAGE ?= dev
 publish: .venv/.run  ## environments, components and pipelines to Azure (STAGE=dev)
 	$(BIN)/penstock publish --stage $(STAGE) $(ARGS)
 
 submit: .venv/.run  ## PIPELINE at Azure, to its end; a rejected candidate is no failure (STAGE=dev)
-	$(BIN)/penstock submit $(PIPELINE) --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) $(ARGS)
+	$(BIN)/penstock submit "$$PIPELINE" --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) $(ARGS)
+
+score: .venv/.run  ## predictions of PACKAGE for DATA, as a job at Azure (STAGE=prod)
+	$(BIN)/penstock submit pipelines/batch_score_diabetes.yml --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) \
+	  --set "inputs.data.path=$$DATA" --set "inputs.package.path=$$PACKAGE" $(ARGS)
 
 cancel: .venv/.run  ## the jobs at Azure that bear TAG=KEY=VALUE (STAGE=dev)
 	$(BIN)/penstock cancel --tag $(TAG) --stage $(STAGE)
@@ -58,7 +63,7 @@ provision: .venv/.run  ## the workspace of STAGE and what belongs to it (ARGS="-
 	$(BIN)/penstock provision --stage $(STAGE) $(ARGS)
 
 schedule: .venv/.run  ## SCHEDULE at Azure (STAGE=prod)
-	$(BIN)/penstock schedule $(SCHEDULE) --stage $(STAGE) $(ARGS)
+	$(BIN)/penstock schedule "$$SCHEDULE" --stage $(STAGE) $(ARGS)
 
 fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
 	@for round in $$(seq $(or $(ROUNDS),5)); do \
@@ -86,7 +91,7 @@ setup-spark: .venv-spark/.spark  ## add Apache Spark for spark nodes: pyspark in
 test-both-ways: .venv/.dev  ## every case again with --no-warm: equal results
 	$(BIN)/python -m pytest -n 2 -m both_ways tests/run/test_cases.py $(ARGS)
 
-test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes
+test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes, on a cluster of this machine too
 	$(BIN)/python -m pytest -m spark $(ARGS)
 
 test-kills: .venv/.dev  ## a release killed at 30 moments: one of the two versions serves, and the next command knows which

@@ -56,6 +56,26 @@ def test_one_fault_while_submitting(
     assert _follow(client, name)[0].status == "Completed"
 
 
+def test_a_submission_that_was_taken_without_an_answer_is_followed(
+    client: MLClient, azure: LocalAzure, tmp_path: Path
+) -> None:
+    """To send it again by another name would be a second job."""
+    azure.faults.add(JOB, "lost_after", times=4)
+    name = _submit(client, tmp_path)
+    assert azure.faults.unmet == []
+    assert list(azure.jobs.jobs) == [f"{azure.workspace}/jobs/the_job".lower()]
+    assert _follow(client, name)[0].status == "Completed"
+
+
+def test_a_submission_of_which_nobody_knows_tells_how_to_go_on(
+    client: MLClient, azure: LocalAzure, tmp_path: Path
+) -> None:
+    azure.faults.add(JOB, "lost_after", times=4)
+    azure.faults.add(r"GET management\S+/jobs/", "lost", times=99)
+    with pytest.raises(AzureError, match=r"submit it again by this name \(--name the_job\), and it is one job"):
+        _submit(client, tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["throttled", "unavailable", "lost", "expired"])
 def test_one_fault_while_waiting(client: MLClient, azure: LocalAzure, tmp_path: Path, kind: Kind) -> None:
     name = _submit(client, tmp_path)

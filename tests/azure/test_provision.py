@@ -117,6 +117,37 @@ def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAz
     assert azure.workspace in azure.documents
 
 
+def test_what_others_made_is_not_changed_either(provision: Provision, azure: LocalAzure) -> None:
+    azure.reset()
+    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/computes/cpu-cluster"
+    cluster = azure.documents.get(path)
+    assert cluster is not None
+    cluster["tags"] = {"owner": "team-b"}
+    cluster["properties"]["properties"]["scaleSettings"]["maxNodeCount"] = 50
+    azure.requests.clear()
+    said = provision("--stage", "prod", fails=1, **variables)
+    assert said.startswith("not as declared, and not made by penstock, so left alone: compute cpu-cluster")
+    assert azure.writes() == []
+    assert provision("--stage", "prod", "--remove", "--yes", **variables)["compute cpu-cluster"] == "kept"
+    assert path in azure.documents
+
+
+def test_an_update_keeps_the_tags_of_others(provision: Provision, azure: LocalAzure) -> None:
+    azure.reset()
+    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+    provision("--stage", "prod", **variables)
+    cluster = azure.documents.get(f"{azure.workspace}/computes/cpu-cluster")
+    assert cluster is not None
+    cluster["tags"]["cost_center"] = "7"
+    cluster["properties"]["properties"]["scaleSettings"]["maxNodeCount"] = 50
+    assert provision("--stage", "prod", **variables)["compute cpu-cluster"] == "update"
+    cluster = azure.documents.get(f"{azure.workspace}/computes/cpu-cluster")
+    assert cluster is not None
+    assert cluster["tags"] == {"cost_center": "7", "penstock": "provisioned"}
+
+
 def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_others_stays(
     provision: Provision, azure: LocalAzure
 ) -> None:
@@ -156,7 +187,7 @@ def test_a_fault_on_the_way(provision: Provision, azure: LocalAzure, kind: Any) 
 
 def test_what_a_file_lacks_is_told(provision: Provision, azure: LocalAzure, tmp_path: Path) -> None:
     said = provision(".azure/compute/kubernetes.yml", "--stage", "prod", fails=2)
-    assert said == ".azure/compute/kubernetes.yml:5:14: the variable AZURE_KUBERNETES_ID is not set"
+    assert said == ".azure/compute/kubernetes.yml:6:14: the variable AZURE_KUBERNETES_ID is not set"
     said = provision("pipelines/retrain_diabetes.yml", "--stage", "prod", fails=2)
     assert said.startswith("pipelines/retrain_diabetes.yml: $schema says of nothing that can be provisioned what it is")
     assert azure.requests == []

@@ -199,8 +199,22 @@ def test_a_version_that_answers_as_it_should_is_not_taken_back(shop: Shop) -> No
     assert shop("smoke", *line[1:], "--image", image, "--format", "json").json["passed"]
 
 
+def test_no_answer_proves_nothing(shop: Shop) -> None:
+    """It may be the way of the one who asks that is broken."""
+    shop.azure.faults.add(r"POST diabetes-prod\S+/score", "lost", times=999)
+    said = shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod", "--if", "failing", fails=1).stderr
+    shop.azure.faults.clear()
+    assert "whether diabetes-prod fails cannot be told from here" in said
+    assert shop.traffic("prod") == {"2": 100}
+    assert shop.tags()["champion"] == "2"
+
+
 def test_a_rollback_withdraws_the_version(shop: Shop) -> None:
-    shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod")
+    """Also if what it replaces cannot be removed at once."""
+    shop.azure.faults.add(r"DELETE .*/deployments/v2", "conflict", times=9)
+    said = shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod").stderr
+    shop.azure.faults.clear()
+    assert "the next release removes it" in said
     assert shop.traffic("prod") == {"1": 100}
     assert shop.tags()["champion"] == "1"
     assert shop.tags("2")["role"] == "withdrawn"
@@ -232,6 +246,35 @@ def test_an_image_that_answers_something_else(shop: Shop) -> None:
     _nothing_has_changed(shop, done)
 
 
+def test_a_package_that_is_not_what_was_made(shop: Shop) -> None:
+    version = shop.azure.documents.get(f"{shop.azure.workspace}/models/diabetes/versions/2")
+    assert version is not None
+    tags = version["properties"]["tags"]
+    right, tags["package_digest"] = tags["package_digest"], f"sha256:{'0' * 64}"
+    try:
+        done = shop.release("2", "staging", fails=1)
+    finally:
+        version = shop.azure.documents.get(f"{shop.azure.workspace}/models/diabetes/versions/2")
+        assert version is not None
+        version["properties"]["tags"]["package_digest"] = right
+    assert "the package is not what was made" in done.stderr
+    _nothing_has_changed(shop, done)
+
+
+def test_one_that_fails_under_traffic_is_taken_back(shop: Shop) -> None:
+    endpoint = f"{shop.azure.workspace}/onlineEndpoints/diabetes-staging"
+    line = [str(PENSTOCK), "release", "diabetes:2", "--to", "staging", "--on", "azure", "--watch", "600"]
+    environment = {**led(shop.azure.environment), **STAGE}
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=shop.folder, env=environment) as process:
+        assert process.stderr is not None
+        next(said for said in process.stderr if "takes traffic" in said)
+        shop.azure.online.crash(endpoint, next(name for name in shop.deployments("staging") if name[:2] == "v2"))
+        rest = process.stderr.read()
+    assert process.returncode == 1
+    assert "under traffic it has not answered 3 times in a row (status 502" in rest
+    _nothing_has_changed(shop, Ended(1, "", rest))
+
+
 def _nothing_has_changed(shop: Shop, done: Ended) -> None:
     assert "version 1 goes on serving there" in done.stderr
     assert shop.traffic("staging") == {"1": 100}
@@ -259,22 +302,48 @@ def test_a_release_that_is_cancelled_leaves_what_was(shop: Shop) -> None:
 
 def test_a_release_that_was_killed_is_ended_by_a_rollback_and_what_serves_stays(shop: Shop) -> None:
     """What a build system does to a job that does not end at once."""
-    line = [str(PENSTOCK), "release", "diabetes:2", "--to", "staging", "--on", "azure", "--watch", "600"]
-    share = ("--share", "60")  # more than what serves has left
-    environment = {**led(shop.azure.environment), **STAGE}
-    with subprocess.Popen(
-        [*line, *share], stderr=subprocess.PIPE, text=True, cwd=shop.folder, env=environment
-    ) as process:
-        assert process.stderr is not None
-        next(said for said in process.stderr if "takes traffic" in said)
-        process.kill()
+    _killed_while_watched(shop, "2", "--share", "60")  # more than what serves has left
     assert shop.traffic("staging") == {"1": 40, "2": 60}
+    said = shop("smoke", "diabetes-staging", "--on", "azure", "--stage", "staging", fails=1).stderr
+    assert "has some of the traffic, too, so it is not known which version answers" in said
+    done = shop.release("1", "staging")
+    assert "its traffic is taken back" in done.stderr
+    assert "version 1 of diabetes is served by diabetes-staging already" in done.stderr
+    assert shop.traffic("staging") == {"1": 100}
+    shop.azure.requests.clear()
+    _killed_while_watched(shop, "2")
+    made = [each.path for each in shop.azure.writes() if "/deployments/" in each.path]
+    assert made == [], "what the first one had made was made again"
     done = shop("rollback", "diabetes-staging", "--on", "azure", "--stage", "staging")
     assert "was not finished, and is ended" in done.stderr
     assert "version 1 of diabetes has the traffic" in done.stdout
     assert shop.traffic("staging") == {"1": 100}
     assert len(shop.deployments("staging")) == 1
     assert shop.tags("1")["role"] == "champion"
+
+
+def _killed_while_watched(shop: Shop, version: str, *options: str) -> None:
+    line = [str(PENSTOCK), "release", f"diabetes:{version}", "--to", "staging", "--on", "azure", "--watch", "600"]
+    environment = {**led(shop.azure.environment), **STAGE}
+    with subprocess.Popen(
+        [*line, *options], stderr=subprocess.PIPE, text=True, cwd=shop.folder, env=environment
+    ) as process:
+        assert process.stderr is not None
+        next(said for said in process.stderr if "takes traffic" in said)
+        process.kill()
+
+
+def test_a_promotion_whose_answer_is_lost_leaves_no_pass_behind(shop: Shop) -> None:
+    """Else prod would take what staging has given up."""
+    before = shop.endpoint("staging")["tags"]
+    writes = r"PUT .*/onlineEndpoints/diabetes-staging$"
+    shop.azure.faults.add(writes, "lost_after", after=1, times=4)  # the first shares the traffic, the second promotes
+    assert "diabetes-staging" in shop.release("2", "staging", fails=1).stderr
+    assert shop.azure.faults.unmet == []
+    shop.azure.faults.clear()
+    assert shop.traffic("staging") == {"1": 100}
+    assert shop.endpoint("staging")["tags"] == before
+    assert "prod takes only what has passed staging" in shop.release("2", "prod", fails=1).stderr
 
 
 @pytest.mark.parametrize("kind", ["lost_after", "conflict"])
@@ -367,7 +436,6 @@ def test_the_first_version_of_an_endpoint_that_fails_leaves_nothing_served(shop:
     endpoint = shop.azure.documents.get(path)
     assert endpoint is not None
     assert not endpoint["properties"]["traffic"]
-    assert shop.azure.documents.children(f"{path}/deployments") == []
     assert shop.tags("1")["role"] == "withdrawn"
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from penstock.store.spark import local_spark
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.cluster]
 PENSTOCK = Path(sys.executable).with_name("penstock")
 PIPELINE = """\
 type: pipeline

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 # The words in which Azure says that a job is over.
 COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
-OVER = (COMPLETED, FAILED, CANCELED, "NotResponding", "Paused")
+_ENDED = (COMPLETED, FAILED, CANCELED)
+OVER = (*_ENDED, "NotResponding", "Paused")  # nobody knows when these go on, and waiting ends
 DECISION_OUTPUT = "decision"
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 1.0, 15.0, 1.3
 _PATIENCE_S = 600
@@ -81,11 +82,32 @@ def new_name(job: Job) -> str:
 
 
 def submit(client: MLClient, job: Job, tags: Mapping[str, str]) -> Submitted:
-    """Upload what the job needs, and submit it. `job.name` is set before. Raises AzureError."""
+    """Upload what the job needs, and submit it. `job.name` is set before.
+
+    Raises:
+        AzureError: it was not submitted; or nobody knows, and then the message says how to go on without a second job.
+    """
     job.tags = {**(job.tags or {}), **tags}
-    with asking(f"job {job.name}"):
-        made = client.jobs.create_or_update(job)
-        return Submitted(made.name, made.studio_url or "", tuple(getattr(made, "outputs", None) or ()))
+    try:
+        with asking(f"job {job.name}"):
+            made = client.jobs.create_or_update(job)
+    except AzureError as error:
+        if error.status is not None and error.status < 500:
+            raise
+        made = _anyhow(client, str(job.name), error)
+    return Submitted(str(made.name), made.studio_url or "", tuple(getattr(made, "outputs", None) or ()))
+
+
+def _anyhow(client: MLClient, name: str, error: AzureError) -> Job:
+    """The job whose submission got no answer, if Azure has taken it all the same."""
+    again = f"it may have been submitted all the same; submit it again by this name (--name {name}), and it is one job"
+    try:
+        with asking(f"job {name}"):
+            return client.jobs.get(name)
+    except AzureError as other:
+        if other.status == 404:
+            raise error from None
+        raise AzureError(f"{error}\n{again}", error.status) from None
 
 
 def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warned: Callable[[str], None]) -> Ended:
@@ -126,7 +148,7 @@ def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warne
 def cancel(client: MLClient, name: str) -> str:
     """Cancel a job, and wait until it is over; returns its last status. One that is over stays as it is."""
     with asking(f"job {name}"):
-        if _status(client, name) not in OVER:
+        if _status(client, name) not in _ENDED:
             client.jobs.begin_cancel(name).result()
     wait = _FIRST_WAIT_S
     while (status := _status(client, name)) not in OVER:
@@ -141,7 +163,7 @@ def tagged(client: MLClient, tags: Mapping[str, str]) -> list[str]:
         return [
             job.name
             for job in client.jobs.list(tag=next(iter(tags)))  # Azure looks for the key of one tag only
-            if _word(job.status) not in OVER and tags.items() <= (job.tags or {}).items()
+            if _word(job.status) not in _ENDED and tags.items() <= (job.tags or {}).items()
         ]
 
 

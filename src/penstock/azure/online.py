@@ -65,7 +65,8 @@ class OnlineTarget:
         with asking(f"endpoint {name}"):
             self._endpoint = client.online_endpoints.get(name)
             self._key = client.online_endpoints.get_keys(name).primary_key
-        self._former = current_of(self._endpoint.traffic, self._endpoint.tags)
+        self._tags_before = dict(self._endpoint.tags or {})
+        self._former = current_of(self._endpoint.traffic, self._tags_before)
         self._candidate: Deployment | None = None
         self._sick = 0
 
@@ -89,10 +90,14 @@ class OnlineTarget:
         """The deployments of a release that was cut off: what neither serves nor did before, but was made or shares."""
         return sorted(self._sharing() | set(self._names(ours=True)) - {self._former, self.previous})
 
+    def end_sharing(self) -> None:
+        """What is current has all of the traffic again."""
+        self._set_traffic({self._former: 100} if self._former is not None else {})
+
     def end_unfinished(self) -> None:
         """What is current has all of the traffic again, and what penstock has made to replace it goes."""
         left = set(self._names(ours=True)) - {self._former, self.previous}
-        self._set_traffic({self._former: 100} if self._former is not None else {})
+        self.end_sharing()
         for name in left:
             self._delete(name)
 
@@ -153,22 +158,25 @@ class OnlineTarget:
         return self.read(version.id)
 
     def go_back(self) -> Deployment:
-        """Make what was started again the current one in place of what is; that one is removed, and has not passed."""
+        """Make what was started again the current one in place of what is; that one is removed, and has not passed.
+
+        That it cannot be removed is told, and is no fault: it has no traffic, and the next release removes it.
+        """
         bad, good = self._former, self._chosen()
         tags = {key: value for key, value in (self._endpoint.tags or {}).items() if key != _PREVIOUS}
         tags.pop(f"{_PASSED}{bad}", None)
         self._set_traffic({good.id: 100}, tags={**tags, _CURRENT: good.id})
         if bad is not None:
-            self._delete(bad)
+            try:
+                self._delete(bad)
+            except AzureError as error:
+                self._told(f"{error} It has no traffic, and the next release removes it.")
         return self.read(good.id)
 
     def serve_nothing(self) -> None:
-        """Take the traffic from the first version that an endpoint has served; it is removed, and has not passed."""
-        bad = self._former
-        keys = {_CURRENT, f"{_PASSED}{bad}"}
+        """Take the traffic from the first version that an endpoint has served, which has not passed then."""
+        keys = {_CURRENT, f"{_PASSED}{self._former}"}
         self._set_traffic({}, tags={key: each for key, each in (self._endpoint.tags or {}).items() if key not in keys})
-        if bad is not None:
-            self._delete(bad)
 
     def retire_former(self) -> None:
         """What was current keeps running without traffic, for a rollback; what else penstock has made goes."""
@@ -178,13 +186,14 @@ class OnlineTarget:
                 self._delete(name)
 
     def abandon(self) -> None:
+        """Traffic and tags as they were at the beginning, and without the candidate."""
         candidate = self._candidate
         if candidate is None:
             return
         with contextlib.suppress(AzureError):  # it may be that the first write was lost
             self._endpoint = self._client.online_endpoints.get(self.name)
         traffic = {self._former: 100} if self._former is not None else {}
-        self._set_traffic(traffic)
+        self._set_traffic(traffic, tags=dict(self._tags_before))
         if candidate.id in self._names() and candidate.id not in {self._former, self.previous}:
             self._delete(candidate.id)
 
@@ -267,7 +276,7 @@ class OnlineTarget:
     def _is_ready(self, name: str) -> bool:
         with asking(f"deployment {name} of {self.name}"):
             state = self._client.online_deployments.get(name, self.name).provisioning_state
-        return str(state).lower() == "succeeded"
+        return str(getattr(state, "value", state)).lower() == "succeeded"
 
     def _names(self, *, ours: bool = False) -> list[str]:
         """Of the deployments; `ours`: of those that penstock has made."""

@@ -129,6 +129,7 @@ class OfWorkspace:
         except ResourceNotFoundError:
             return None
         is_ours = (there.tags or {}).get(TAG) == TAG_VALUE
+        self._entity.tags = {**(there.tags or {}), **self._entity.tags}  # an update keeps what others have noted
         return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
 
     def waits_for(self) -> str:
@@ -189,6 +190,8 @@ def plan(resources: Sequence[Resource]) -> list[Step]:
         if found is None:
             steps.append(Step(resource, "create"))
             parent_is_there = parent_is_there and not _holds_others(resource)
+        elif found.differences and not found.is_ours:
+            steps.append(Step(resource, "kept", f"somebody else made it: {'; '.join(found.differences)}"))
         elif found.differences:
             steps.append(Step(resource, "update", "; ".join(found.differences)))
         else:

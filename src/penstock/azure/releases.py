@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from penstock.azure.arm import Arm
+from penstock.azure.client import AzureError
 from penstock.azure.online import OnlineTarget, Size
 from penstock.azure.registry import IMAGE_TAG, Models
 from penstock.errors import RunError
@@ -14,7 +18,7 @@ from penstock.release.packages import Anchor, Package, read_package, verify
 from penstock.release.rollout import roll_out
 from penstock.release.service import endpoint_of
 from penstock.release.smoke import Check, read_contract, smoke
-from penstock.release.target import Caller, ReleaseError
+from penstock.release.target import ReleaseError
 from penstock.store.endpoints import Deployment, now
 from penstock.store.stages import Stage
 from penstock_steps.registry import PACKAGE_DIGEST_TAG
@@ -23,19 +27,26 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 STAGES = ("staging", "prod")
+_ROUNDS, _BETWEEN_S = 3, 2.0
 WATCH_S = 60.0
 # https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas#azure-machine-learning-online-endpoints-and-batch-endpoints
 _LONGEST_NAME = 32
 
 
+class Place(Struct, frozen=True):
+    """Where a stage's endpoints are, and what their names begin with."""
+
+    client: Any
+    prefix: str = ""
+
+
 class Releases:
-    """The endpoints of a workspace. `told` gets what goes on, in sentences; `staging` has staging's endpoints."""
+    """The endpoints of a stage. `told` gets what goes on, in sentences; `places`: of "staging" and of "prod"."""
 
     def __init__(
-        self, client: MLClient, stage: Stage, told: Callable[[str], None], staging: MLClient | None = None
+        self, client: MLClient, stage: Stage, told: Callable[[str], None], places: Mapping[str, Place]
     ) -> None:
-        self._client, self._told, self._staging = client, told, staging or client
-        self._prefix = stage.endpoint_prefix
+        self._here, self._told, self._places = Place(client, stage.endpoint_prefix), told, places
         self.models = Models(client, Arm(), stage)
 
     def release(self, path: Path, to: str, size: Size, *, digest: str | None, watch_s: float) -> tuple[str, Deployment]:
@@ -51,24 +62,25 @@ class Releases:
         package = read_package(path)
         tags = self.models.tags(package.model_name, package.version)
         anchor = _anchor(package, digest, tags)
-        name = f"{self._prefix}{endpoint_of(package)}"
-        if len(f"{name}-{to}") > _LONGEST_NAME:
-            raise RunError(
-                f"{name}-{to} cannot be an endpoint at Azure, where a name has at most {_LONGEST_NAME} characters; "
-                "choose a shorter endpoint_prefix in penstock.toml, or a shorter name for the registered model"
-            )
-        target = self._target(f"{name}-{to}", package.path, size, tags.get(IMAGE_TAG))
-        if to == "prod" and not self._has_passed(f"{name}-staging", package):
+        base = endpoint_of(package)
+        name = _checked(f"{self._here.prefix}{base}-{to}")
+        target = self._target(self._here, name, package.path, size, tags.get(IMAGE_TAG))
+        if to == "prod" and not self._has_passed(base, package):
             raise RunError(
                 f"prod takes only what has passed staging, the same bytes, and {package.digest} has not: "
                 f"penstock release {package.model_name}:{package.version} --to staging --on azure"
             )
         version = _deployment(package)
+        if target.is_split:
+            self._told(
+                f"{name}: the release of {', '.join(target.unfinished)} was not finished; its traffic is taken back"
+            )
+            target.end_sharing()
         current = target.current
         if current is not None and current.digest == package.digest:
             self._told(f"version {package.version} of {package.model_name} is served by {target.name} already")
         else:
-            current = self._roll_out(target, package, version, anchor, watch_s, to)
+            current = self._roll_out(target, package, version, anchor, watch_s, base)
         if to == "prod":
             self.models.make_champion(current.model, current.version)
             self._told(f"the champion of {current.model} is version {current.version}, which prod serves")
@@ -84,7 +96,7 @@ class Releases:
         Returns what has the traffic then. Raises RunError if there is nothing before, or it fails the smoke test: then
         all stays as it is.
         """
-        target = self._target(endpoint, None, Size())
+        target = self._target(self._here, endpoint)
         left, was_split = target.unfinished, target.is_split
         if left:
             self._told(f"{endpoint}: the release of {', '.join(left)} was not finished, and is ended")
@@ -94,42 +106,74 @@ class Releases:
         if was_split or only_if == "unfinished":
             return target.current
         bad, previous = self._served(target, image), target.previous
-        if only_if == "failing" and not self._wrong(target.everyone(), target, bad.id):
+        if only_if == "failing" and not self._is_failing(target, bad):
             self._told(f"{endpoint}: version {bad.version} answers as it should, so it stays")
             return bad
-        if previous is not None:
-            serving: Deployment | None = self._go_back(target, bad, previous)
-        elif only_if == "failing":
-            target.serve_nothing()
-            serving = None
-            self._told(f"{endpoint}: serves nothing now, as before version {bad.version}")
-        else:
+        if previous is None and only_if != "failing":
             raise RunError(f"{endpoint} has served nothing before, so there is nothing to go back to")
-        name, _, stage = endpoint.rpartition("-")
-        for other in STAGES:
-            if other != stage and self._exists(f"{name}-{other}"):
-                self._target(f"{name}-{other}", None, Size()).forget_passed(bad.digest)
-        self._withdraw(bad, name)
+        good = target.read(previous) if previous is not None else None
+        if good is not None:
+            self._ask_again(target, good)
+        # The registry first: whatever fails after it, the next call finds the endpoint as it is now, and goes on.
+        self._reject(endpoint, bad, good)
+        if good is None:
+            target.serve_nothing()
+            self._told(f"{endpoint}: serves nothing now, as before version {bad.version}")
+            return None
+        serving = target.go_back()
+        self._told(f"{endpoint}: version {serving.version} has the traffic again, in place of version {bad.version}")
         return serving
 
-    def _go_back(self, target: OnlineTarget, bad: Deployment, previous: str) -> Deployment:
-        wrong = self._wrong(target.start_again(previous), target, previous)
+    def _is_failing(self, target: OnlineTarget, current: Deployment) -> bool:
+        """Whether its answers are wrong, each time that it is asked.
+
+        Raises RunError if no answer comes, or only late: that may be the way's fault, and proves nothing.
+        """
+        contract = self._contract(target, current.id)
+        for each in range(_ROUNDS):
+            if each:
+                time.sleep(_BETWEEN_S)
+            wrong = [check for check in smoke(target.everyone(), contract) if check.problem is not None]
+            if not wrong:
+                return False
+            if not any(check.is_proof for check in wrong):
+                listed = "\n".join(f"  {check}" for check in wrong)
+                raise RunError(
+                    f"whether {target.name} fails cannot be told from here:\n{listed}\nNothing was changed; to go back "
+                    f"all the same: penstock rollback {target.name} --on azure"
+                )
+        return True
+
+    def _ask_again(self, target: OnlineTarget, good: Deployment) -> None:
+        contract = self._contract(target, good.id)
+        wrong = [check for check in smoke(target.start_again(good.id), contract) if check.problem is not None]
         if wrong:
             listed = "\n".join(f"  {check}" for check in wrong)
-            raise RunError(
-                f"{previous} cannot be brought back, it fails the smoke test:\n{listed}\nNothing was changed"
-            )
-        serving = target.go_back()
-        self._told(f"{target.name}: version {serving.version} has the traffic again, in place of version {bad.version}")
-        return serving
+            raise RunError(f"{good.id} cannot be brought back, it fails the smoke test:\n{listed}\nNothing was changed")
+
+    def _reject(self, endpoint: str, bad: Deployment, good: Deployment | None) -> None:
+        """The version has passed nowhere any more and is withdrawn; the champion is what prod serves afterwards."""
+        base, _, stage = endpoint.removeprefix(self._here.prefix).rpartition("-")
+        for other in STAGES:
+            there = self._other(base, other)
+            if other != stage and there is not None:
+                there.forget_passed(bad.digest)
+        prod = self._other(base, "prod")
+        serving = good if stage == "prod" else prod.current if prod is not None else None
+        self._withdraw(bad, serving)
 
     def smoke(self, endpoint: str, image: str | None = None) -> list[Check]:
         """The smoke test of what has the traffic of an endpoint, at the endpoint's own address.
 
-        Raises RunError if nothing has; or with `image`, another version than the one in it.
+        Raises RunError if nothing has, or several versions share it; or with `image`, another version than the one in it.
         """
-        target = self._target(endpoint, None, Size())
+        target = self._target(self._here, endpoint)
         current = self._served(target, image)
+        if target.is_split:
+            raise RunError(
+                f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which version "
+                f"answers. A release goes on, or was cut off: penstock rollback {endpoint} --on azure --if unfinished"
+            )
         return smoke(target.everyone(), self._contract(target, current.id))
 
     def _served(self, target: OnlineTarget, image: str | None) -> Deployment:
@@ -145,12 +189,8 @@ class Releases:
                 )
         return current
 
-    def _wrong(self, caller: Caller, target: OnlineTarget, deployment: str) -> list[Check]:
-        checks = smoke(caller, self._contract(target, deployment))
-        return [check for check in checks if check.problem is not None]
-
     def _roll_out(
-        self, target: OnlineTarget, package: Package, version: Deployment, anchor: Anchor, watch_s: float, to: str
+        self, target: OnlineTarget, package: Package, version: Deployment, anchor: Anchor, watch_s: float, base: str
     ) -> Deployment:
         contract = read_contract(package.path)
         try:
@@ -159,8 +199,8 @@ class Releases:
                 raise ReleaseError("the package is not what was made:\n" + "\n".join(f"  {each}" for each in problems))  # noqa: TRY301
             return roll_out(target, package, version, contract, told=self._told, watch_s=watch_s)
         except ReleaseError as error:
-            name = target.name.removesuffix(f"-{to}")
-            self._withdraw(version, name)
+            prod = self._other(base, "prod")
+            self._withdraw(version, prod.current if prod is not None else None)
             current = target.current
             goes_on = f"version {current.version} goes on serving" if current is not None else "nothing is served"
             raise RunError(
@@ -168,18 +208,29 @@ class Releases:
                 f"{goes_on} there"
             ) from None
 
-    def _withdraw(self, version: Deployment, name: str) -> None:
-        prod = f"{name}-prod"
-        serving = self._target(prod, None, Size()).current if self._exists(prod) else None
+    def _withdraw(self, version: Deployment, serving: Deployment | None) -> None:
+        """Unless it is what prod serves (`serving`)."""
         still = serving is not None and serving.model == version.model
         if still and serving is not None and serving.digest == version.digest:
             return  # prod goes on serving it
         self.models.withdraw(version.model, version.version, serving.version if still and serving else None)
         self._told(f"version {version.version} of {version.model} is withdrawn")
 
-    def _target(self, name: str, package: Path | None, size: Size, image: str | None = None) -> OnlineTarget:
+    def _target(
+        self, place: Place, name: str, package: Path | None = None, size: Size | None = None, image: str | None = None
+    ) -> OnlineTarget:
         contract = read_contract(package) if package is not None else {}
-        return OnlineTarget(self._client, name, contract, size, self._told, image)
+        return OnlineTarget(place.client, name, contract, size or Size(), self._told, image)
+
+    def _other(self, base: str, stage: str) -> OnlineTarget | None:
+        """The endpoint of a stage, if there is one."""
+        place = self._places[stage]
+        try:
+            return self._target(place, f"{place.prefix}{base}-{stage}")
+        except AzureError as error:
+            if error.status != 404:
+                raise
+            return None
 
     def _contract(self, target: OnlineTarget, deployment: str) -> Mapping[str, Any]:
         """That of the package which a deployment serves, fetched from the job that made it."""
@@ -190,19 +241,19 @@ class Releases:
                 raise RunError(f"{deployment} serves {served.digest}, the package of its version is {package.digest}")
             return read_contract(folder)
 
-    def _has_passed(self, staging: str, package: Package) -> bool:
-        return OnlineTarget(self._staging, staging, {}, Size(), self._told).has_passed(package.digest)
+    def _has_passed(self, base: str, package: Package) -> bool:
+        staging = self._other(base, "staging")
+        return staging is not None and staging.has_passed(package.digest)
 
-    def _exists(self, name: str) -> bool:
-        from penstock.azure.client import AzureError
 
-        try:
-            self._target(name, None, Size())
-        except AzureError as error:
-            if error.status != 404:
-                raise
-            return False
-        return True
+def _checked(name: str) -> str:
+    """The name of an endpoint. Raises RunError if Azure takes no name of this length."""
+    if len(name) > _LONGEST_NAME:
+        raise RunError(
+            f"{name} cannot be an endpoint at Azure, where a name has at most {_LONGEST_NAME} characters; choose a "
+            "shorter endpoint_prefix in penstock.toml, or a shorter name for the registered model"
+        )
+    return name
 
 
 def _anchor(package: Package, digest: str | None, tags: Mapping[str, str]) -> Anchor:

@@ -47,22 +47,26 @@ INSTANCES = click.option(
 def releases_at(stage: str | None, to: str | None = None) -> Releases:
     """The endpoints of a stage's workspace, by default that of the stage `to`.
 
-    What has passed staging is asked of the workspace of the stage `staging`, if there is one. SIGTERM ends the verb as
-    Ctrl-C does.
+    Staging's and prod's are those of the stages with these names; of a stage of another name, its own. SIGTERM ends the
+    verb as Ctrl-C does.
     """
     from penstock.azure.client import connect
-    from penstock.azure.releases import Releases
+    from penstock.azure.releases import STAGES, Place, Releases
     from penstock.cli.serving import told
     from penstock.cli.staged import stage_of
+    from penstock.store.project import project_of
+    from penstock.store.stages import stage_names
 
     here = Path("penstock.toml")
     chosen = stage_of(here, stage or to)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    client = staging = connect(chosen)
-    if to == "prod" and stage is None:
-        before = stage_of(here, "staging")
-        staging = client if before.workspace_id == chosen.workspace_id else connect(before)
-    return Releases(client, chosen, told, staging)
+    client, places = connect(chosen), {}
+    known = stage_names(project_of(here)) if chosen.name in STAGES else []
+    for name in STAGES:
+        other = stage_of(here, name) if name in known else chosen
+        same = other.workspace_id == chosen.workspace_id
+        places[name] = Place(client if same else connect(other), other.endpoint_prefix)
+    return Releases(client, chosen, told, places)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 
 from penstock.cli.looking import FORMAT, print_json
 from penstock.cli.staged import STAGE
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, RunError
 
 if TYPE_CHECKING:
     from penstock.azure.provision import Step
@@ -58,15 +58,19 @@ def command(
         _confirm(steps)
     if not dry_run:
         steps = provision.carry_out(steps, _tell)
+    others = [step for step in steps if step.action == "kept" and not remove]
     if form == "json":
         rows = [{"resource": step.resource.label, "action": step.action, "why": step.why} for step in steps]
         print_json({"stage": chosen.name, "dry_run": dry_run, "resources": rows})
-        return
-    if dry_run:
-        for step in steps:
-            click.echo(_line(step))
-    changes = sum(step.action in {"create", "update", "remove"} for step in steps)
-    click.echo(f"{changes} of {len(steps)} {'would be' if dry_run else 'were'} changed")
+    else:
+        if dry_run:
+            for step in steps:
+                click.echo(_line(step))
+        changes = sum(step.action in {"create", "update", "remove"} for step in steps)
+        click.echo(f"{changes} of {len(steps)} {'would be' if dry_run else 'were'} changed")
+    if others:
+        listed = ", ".join(step.resource.label for step in others)
+        raise RunError(f"not as declared, and not made by penstock, so left alone: {listed}; change the file, or it")
 
 
 def _tell(step: Step) -> None:

@@ -21,11 +21,16 @@ _LONG = 200
 
 
 class Check(Struct, frozen=True):
-    """One thing that was asked of a server. `problem` is what was wrong with the answer, None if nothing."""
+    """One thing that was asked of a server. `problem` is what was wrong with the answer, None if nothing.
+
+    `is_proof`: whether a problem is in what the server said; not in how long it took, nor in that nothing came, which
+    may be the way's fault.
+    """
 
     name: str
     problem: str | None
     seconds: float
+    is_proof: bool = True
 
     def __str__(self) -> str:
         return f"{self.name}: {self.problem or 'as it should be'}"
@@ -57,15 +62,18 @@ def smoke(caller: Caller, contract: Mapping[str, Any]) -> list[Check]:
 def _checks(caller: Caller, contract: Mapping[str, Any]) -> Iterator[Check]:
     if caller.has_health:
         healthy = get(caller.url, "/", _TIMEOUT_S)
-        yield Check("health", None if healthy.status == 200 else _unexpected(healthy, 200), healthy.seconds)
+        problem = None if healthy.status == 200 else _unexpected(healthy, 200)
+        yield Check("health", problem, healthy.seconds, is_proof=healthy.status != 0)
     for case in contract["cases"]:
         answer = score(caller, _body(case), _TIMEOUT_S)
-        yield Check(case["name"], _problem(case, answer, contract["tolerance"]), answer.seconds)
+        problem = _problem(case, answer, contract["tolerance"])
+        yield Check(case["name"], problem, answer.seconds, is_proof=answer.status != 0)
     first = next(case for case in contract["cases"] if "answer" in case)
     if caller.key is not None:
         for name, key in (("without a key", ""), ("with a wrong key", f"{caller.key[::-1]}x")):
             answer = score(caller, _body(first), _TIMEOUT_S, key)
-            yield Check(name, None if answer.status in (401, 403) else _unexpected(answer, 401), answer.seconds)
+            problem = None if answer.status in (401, 403) else _unexpected(answer, 401)
+            yield Check(name, problem, answer.seconds, is_proof=answer.status != 0)
     yield _latency(caller, first, contract["latency_budget_ms"] / 1000)
 
 
@@ -78,7 +86,7 @@ def _latency(caller: Caller, case: Mapping[str, Any], budget_s: float) -> Check:
     problem = None
     if median > budget_s:
         problem = f"an answer takes {median * 1000:.0f} ms, the budget is {budget_s * 1000:.0f} ms"
-    return Check("latency", problem, median)
+    return Check("latency", problem, median, is_proof=False)
 
 
 def _body(case: Mapping[str, Any]) -> bytes:

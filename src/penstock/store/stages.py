@@ -82,9 +82,7 @@ def read_stage(root: Path, name: str | None = None, environment: Mapping[str, st
             that it names is not set, or a pattern names no file; with the place.
     """
     text, file = settings_text(root), shown(root / FILE)
-    stages = read_settings(text, file).get("stages", {}) if text is not None else {}
-    if not isinstance(stages, dict) or not all(isinstance(each, dict) for each in stages.values()):
-        raise DefinitionError(f"{key_place(text or '', file, None, 'stages')}: 'stages' is a table: write {_EXAMPLE}")
+    stages = _tables(text, file)
     if not stages:
         raise DefinitionError(f"{file} names no stage, so it is not known which workspace is meant; add {_EXAMPLE}")
     if name is None:
@@ -92,6 +90,18 @@ def read_stage(root: Path, name: str | None = None, environment: Mapping[str, st
     if name not in stages:
         raise DefinitionError(f"{file}: there is no stage '{name}'. {did_you_mean(name, stages)}")
     return _Reader(text or "", file, root, f"stages.{name}", environment).stage(name, stages[name])
+
+
+def stage_names(root: Path) -> list[str]:
+    """The stages of the penstock.toml in `root`, in its order. Raises DefinitionError if it cannot be read."""
+    return list(_tables(settings_text(root), shown(root / FILE)))
+
+
+def _tables(text: str | None, file: str) -> dict[str, Any]:
+    stages = read_settings(text, file).get("stages", {}) if text is not None else {}
+    if not isinstance(stages, dict) or not all(isinstance(each, dict) for each in stages.values()):
+        raise DefinitionError(f"{key_place(text or '', file, None, 'stages')}: 'stages' is a table: write {_EXAMPLE}")
+    return stages
 
 
 class _Reader(Struct):
