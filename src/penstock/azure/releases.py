@@ -165,14 +165,14 @@ class Releases:
     def smoke(self, endpoint: str, image: str | None = None) -> list[Check]:
         """The smoke test of what has the traffic of an endpoint, at the endpoint's own address.
 
-        Raises RunError if nothing has, or several versions share it; or with `image`, another version than the one in it.
+        Raises RunError if nothing has it, or several versions; or with `image`, another version than the one in it.
         """
         target = self._target(self._here, endpoint)
         current = self._served(target, image)
         if target.is_split:
             raise RunError(
-                f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which version "
-                f"answers. A release goes on, or was cut off: penstock rollback {endpoint} --on azure --if unfinished"
+                f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which "
+                f"version answers. A release goes on, or was cut off: penstock rollback {endpoint} --on azure --if unfinished"
             )
         return smoke(target.everyone(), self._contract(target, current.id))
 
