@@ -172,7 +172,8 @@ class Releases:
         if target.is_split:
             raise RunError(
                 f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which "
-                f"version answers. A release goes on, or was cut off: penstock rollback {endpoint} --on azure --if unfinished"
+                "version answers. A release goes on, or was cut off: "
+                f"penstock rollback {endpoint} --on azure --if unfinished"
             )
         return smoke(target.everyone(), self._contract(target, current.id))
 
