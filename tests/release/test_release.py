@@ -195,6 +195,13 @@ def test_a_package_that_was_tampered_with_never_serves(shop: Shop, also_manifest
     assert shop.bench.champion_version() == "2"
 
 
+@pytest.mark.parametrize("only_if", ["failing", "unfinished"])
+def test_a_version_that_does_what_it_should_is_not_taken_back(shop: Shop, only_if: str) -> None:
+    ended = shop.penstock("rollback", PROD, "--if", only_if, "--format", "json")
+    assert ended.code == DONE, ended.stderr
+    assert ended.json["version"] == shop.endpoint(PROD)["version"] == "2"
+
+
 def test_a_rollback_brings_back_what_was_served_before(shop: Shop) -> None:
     with shop.traffic(PROD) as traffic:
         ended = shop.penstock("rollback", PROD, "--format", "json")
