@@ -18,6 +18,7 @@ from publishable import SHOUT, TALK, change, make_project
 
 from penstock.azure.assets import DIGEST, Assets
 from penstock.azure.client import AzureError, connect
+from penstock.azure.entities import Names, entity_of
 from penstock.azure.publish import Outcome, Publisher
 from penstock.cli.bump import bump
 from penstock.cli.published import read_published
@@ -152,6 +153,18 @@ def test_a_dry_run_writes_nothing_and_shows_the_difference(published: Call, proj
         "-    componentId: shout:1.0.0",
         "+    componentId: shout:1.0.1",
     ]
+
+
+@pytest.mark.parametrize("version", ["1.10", "0x10", "1_0", "010", "yes", "2024-01-01", "1e3", "7"])
+def test_a_version_is_the_text_that_stands_in_the_file(tmp_path: Path, version: str) -> None:
+    """Without quotes, the client would make a number, a truth value or a date of most of these."""
+    root = make_project(tmp_path)
+    change(root / "components/count/component.yml", "version: 4", f"version: {version}")
+    change(root / "environments/other/environment.yml", "version: '1'", f"version: {version}")
+    project = read_published((root,)).project
+    for item in (project.items["component", "count"], project.items["environment", "other"]):
+        assert item.version == version
+        assert entity_of(item, version, project, Names()).version == version
 
 
 def test_the_newest_becomes_a_number(published: Call, project: Path, azure: LocalAzure) -> None:

@@ -54,8 +54,9 @@ def entity_of(item: Item, version: str, project: Project, names: Names) -> Any:
 def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
     from azure.ai.ml import load_component, load_environment
 
+    own: list[dict[str, str]] = [{"version": version}]  # the client would read 1.10 as a number: 1.1
     if item.kind == "environment":
-        return load_environment(item.file)
+        return load_environment(item.file, params_override=own)
     if item.block is not None:
         document = item.block.document(item.name, version)
         needed = [project.items[key] for key in item.needs]
@@ -64,7 +65,8 @@ def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
         text = yaml.safe_dump({**document, "jobs": jobs}, sort_keys=False)
         return _with_trials(load_component(io.StringIO(text), relative_origin=str(item.file)))
     changes = dict(_changes(project.components[item.file], item, project, names))
-    return _with_trials(load_component(item.file, params_override=[{key: value} for key, value in changes.items()]))
+    given = [*own, *({key: value} for key, value in changes.items())]
+    return _with_trials(load_component(item.file, params_override=given))
 
 
 def _with_trials(component: Any) -> Any:
