@@ -23,6 +23,7 @@ from penstock.azure.publish import Outcome, Publisher
 from penstock.cli.bump import bump
 from penstock.cli.published import read_published
 from penstock.cli.publishing import publish
+from penstock.errors import DefinitionError
 from penstock.store.stages import read_stage
 
 if TYPE_CHECKING:
@@ -184,6 +185,43 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert count["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/given/versions/7"
     talk = _document(azure, "components/talk/1.0.1")["componentSpec"]
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
+
+
+def test_an_environment_and_a_component_of_one_name_are_two(
+    published: Call, project: Path, azure: LocalAzure
+) -> None:
+    change(project / "environments/other/environment.yml", "name: other", "name: shout")
+    own = "file:../../environments/other/environment.yml"
+    change(project / "components/count/component.yml", own, "azureml:shout@latest")
+    change(project / TALK, "../components/shout/component.yml", "azureml:shout@latest")
+    bump(())
+    assert published()[0] == 0
+    count = _document(azure, "components/count/5")["componentSpec"]
+    assert count["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/shout/versions/1"
+    talk = _document(azure, "components/talk/1.0.1")["componentSpec"]
+    assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("azureml:given@latest", "component count 5 names azureml:given@latest, and there is no environment 'given'. "),
+        ("azureml:given", "component count 5 names azureml:given, and there is no environment 'given'. "),
+        ("azureml:talk@latest", "component count 5 names azureml:talk@latest, and there is no environment 'talk'. "),
+        ("azureml:other@prod", "component count 5 names azureml:other@prod: Azure ML knows no label but latest; write"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_label_that_leads_nowhere_is_told_before_anything_is_written(
+    project: Path, azure: LocalAzure, text: str, message: str, dry: bool
+) -> None:
+    count = "components/count/component.yml"
+    change(project / count, "file:../../environments/other/environment.yml", text)
+    bump(())
+    azure.requests.clear()
+    with pytest.raises((AzureError, DefinitionError), match=re.escape(f"{count}:3:10: {message}")):
+        publish((), "dev", "json", dry=dry)
+    assert azure.writes() == []
 
 
 def test_a_version_that_is_there_with_other_content_is_refused_before_anything_is_written(

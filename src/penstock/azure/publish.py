@@ -19,10 +19,12 @@ from penstock.azure.assets import Assets, Remote, spec_of
 from penstock.azure.client import AzureError
 from penstock.azure.entities import Names, entity_of, labelled
 from penstock.compile.client import quiet
+from penstock.errors import DefinitionError
 from penstock.publish.breaks import DEPRECATED
 from penstock.publish.interface import InputPort, Interface, OutputPort, differences
 from penstock.publish.project import Item, Project
 from penstock.publish.version import Bump, highest, is_version, next_version
+from penstock.spec.reference import AssetReference
 
 Status = Literal["created", "updated", "unchanged", "refused"]
 _ID = re.compile(r"(?:azureml:)?\S*/(?:environments|components)/([^/]+)/versions/([^/]+)$")
@@ -64,20 +66,34 @@ class Publisher(Struct, frozen=True):
         `differing`: with the difference to the newest version that is there, for what is to be created.
         """
         chosen = list(items)
-        names = self._names([item for item, _ in chosen])
+        names = self._names(chosen)
         return [self._looked(item, version, names, differing=differing) for item, version in chosen]
 
-    def _names(self, items: list[Item]) -> Names:
+    def _names(self, chosen: list[tuple[Item, str]]) -> Names:
         """With, for each reference by @latest, the same by the number that it stands for now."""
         names = Names(self.registry)
-        found: dict[str, str] = {}
-        for item in items:
+        found: dict[tuple[str, str], str] = {}
+        for item, _ in chosen:
             for text, kind, reference in labelled(item, self.project):
-                if text not in found:
-                    own = next((each for each in items if each.name == reference.name and each.version), None)
-                    version = own.version if own is not None else self.assets.newest(kind, reference.name)
-                    found[text] = names.reference(kind, reference.name, version)
+                if (kind, text) not in found:
+                    version = self._newest(item, text, kind, reference, chosen)
+                    found[kind, text] = names.reference(kind, reference.name, version)
         return replace(names, labels=found)
+
+    def _newest(
+        self, item: Item, text: str, kind: str, reference: AssetReference, chosen: list[tuple[Item, str]]
+    ) -> str:
+        """The number that a label stands for: of what is published with it the new version, else what is there."""
+        if not reference.is_latest:
+            raise DefinitionError(f"{item.place}: {item} names {text}: Azure ML knows no label but latest; write @latest")
+        own = (version for each, version in chosen if (azure_kind(each), each.name) == (kind, reference.name))
+        try:
+            return next(own, None) or self.assets.newest(kind, reference.name)
+        except AzureError as error:
+            if error.status not in (400, 404):
+                raise
+            message = f"{item} names {text}, and there is no {kind} '{reference.name}'"
+            raise AzureError(f"{item.place}: {message}. Publish it first, or name another one", 404) from None
 
     def _looked(self, item: Item, version: str, names: Names, *, differing: bool) -> Outcome:
         kind = azure_kind(item)
