@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,59 @@ def test_bump_writes_the_version_wherever_it_stands_and_nothing_else(publish: Pu
     assert lock["pipelines"]["talk"]["version"] == "1.0.1"
     assert lock["components"]["count"]["version"] == "5"
     assert publish("--check").returncode == 0
+
+
+def test_bump_keeps_line_ends_modes_links_and_bytes(publish: Publish, project: Path) -> None:
+    source, changelog = project / "components/shout/src/shout.py", project / "components/shout/CHANGELOG.md"
+    for file in (project / SHOUT, source, changelog):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    source.write_bytes(b"# -*- coding: latin-1 -*-  \xe4\r\n" + source.read_bytes())
+    source.chmod(0o755)
+    changelog.rename(project / "elsewhere.md")
+    changelog.symlink_to(project / "elsewhere.md")
+    publish("--bump")
+    change_bytes = (project / SHOUT).read_bytes().replace(b"--tone", b"--colour")
+    (project / SHOUT).write_bytes(change_bytes)
+    before = {file: file.read_bytes() for file in (project / SHOUT, source, changelog)}
+    assert publish("--bump").returncode == 0
+    assert (project / SHOUT).read_bytes() == change_bytes.replace(b"version: 1.0.0 ", b"version: 1.0.1 ")
+    assert source.read_bytes() == before[source].replace(b"1.0.0", b"1.0.1")
+    assert stat.S_IMODE(source.stat().st_mode) == 0o755
+    assert changelog.is_symlink()
+    entry = b"## 1.0.1\r\n\r\n- patch: the command changed.\r\n\r\n## 1.0.0"
+    assert changelog.read_bytes() == before[changelog].replace(b"## 1.0.0", entry)
+    assert publish("--check").returncode == 0
+
+
+@pytest.mark.parametrize("version", ["&v 1.0.0", "!!str 1.0.0"])
+def test_bump_of_a_version_with_an_anchor_or_a_tag(publish: Publish, project: Path, version: str) -> None:
+    change(project / SHOUT, "version: 1.0.0 ", f"version: {version} ")
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    assert publish("--bump").returncode == 0
+    assert f"version: {version.replace('1.0.0', '1.0.1')} " in (project / SHOUT).read_text()
+
+
+def test_what_bump_cannot_change_is_told_and_left(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    changelog = project / "components/shout/CHANGELOG.md"
+    changelog.write_bytes(b"# Changes\n\nf\xfcr\n")
+    before = (project / SHOUT).read_bytes()
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "components/shout/CHANGELOG.md:3:2: this is not UTF-8 text; save it as UTF-8\n",
+    )
+    assert (project / SHOUT).read_bytes() == before
+    changelog.unlink()
+    change(project / SHOUT, "version: 1.0.0   # the one place of the version", "version: >-\n  1.0.0")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{SHOUT}:4:10: the version 1.0.0 does not stand here as it is, so it cannot be changed; "
+        "write version: 1.0.1\n",
+    )
 
 
 def test_a_version_that_was_raised_by_hand_is_settled_by_bump(publish: Publish, project: Path) -> None:

@@ -85,7 +85,8 @@ class Publisher(Struct, frozen=True):
     ) -> str:
         """The number that a label stands for: of what is published with it the new version, else what is there."""
         if not reference.is_latest:
-            raise DefinitionError(f"{item.place}: {item} names {text}: Azure ML knows no label but latest; write @latest")
+            message = f"{item} names {text}: Azure ML knows no label but latest; write @latest"
+            raise DefinitionError(f"{item.place}: {message}")
         own = (version for each, version in chosen if (azure_kind(each), each.name) == (kind, reference.name))
         try:
             return next(own, None) or self.assets.newest(kind, reference.name)

@@ -17,7 +17,7 @@ from penstock.publish.project import Item
 from penstock.publish.verdict import Verdict
 from penstock.spec.model import PipelineComponent
 from penstock.spec.place import Place
-from penstock.store.workspace import write_atomically
+from penstock.store.workspace import rewrite
 
 _ROUNDS = 5  # what a version is part of changes with it, and needs one itself
 
@@ -40,7 +40,7 @@ def bump(paths: tuple[Path, ...]) -> Bumped:
     """Write new versions, into files and lock, until nothing needs one.
 
     Raises:
-        DefinitionError: as `read_published`; or a version is none that a next one is known of.
+        DefinitionError: as `read_published`; or a version is none that a next one is known of, or that can be changed.
         RunError: a file cannot be written.
     """
     done: dict[Path, None] = {}
@@ -50,8 +50,8 @@ def bump(paths: tuple[Path, ...]) -> Bumped:
         for _ in range(_ROUNDS):
             settled = dict(_edited(published))
             raised |= {verdict.item.key: verdict for verdict in published.wrong}
-            for file, text in settled.items():
-                write_atomically(file, text)
+            for file, data in settled.items():
+                rewrite(file, data)
                 done[file] = None
             if not settled:
                 break
@@ -75,12 +75,12 @@ def _write_lock(published: Published) -> bool:
     if text == published.lock_text:
         return False
     published.lock_file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(published.lock_file, text)
+    rewrite(published.lock_file, text.encode())
     return True
 
 
-def _edited(published: Published) -> Iterator[tuple[Path, str]]:
-    """The files that other versions change, with their new texts."""
+def _edited(published: Published) -> Iterator[tuple[Path, bytes]]:
+    """The files that other versions change, with their new content."""
     for verdict in published.chosen:
         if verdict.status in ("changed", "lowered") and verdict.needed is None:
             message = f"no version is known to follow '{verdict.before}': it is neither MAJOR.MINOR.PATCH nor a number"
@@ -92,28 +92,38 @@ def _edited(published: Published) -> Iterator[tuple[Path, str]]:
             yield from _of_changelog(verdict, version)
 
 
-def _of_definition(item: Item, version: str) -> Iterator[tuple[Path, str]]:
+def _of_definition(item: Item, version: str) -> Iterator[tuple[Path, bytes]]:
     if version != item.version:
-        text = item.file.read_text(encoding="utf-8")
-        yield item.file, with_version(text, item.place, item.version, version)
+        yield item.file, with_version(_text(item.file), item.place, item.version, version).encode()
 
 
-def _of_sources(item: Item, version: str, published: Published) -> Iterator[tuple[Path, str]]:
+def _of_sources(item: Item, version: str, published: Published) -> Iterator[tuple[Path, bytes]]:
     component = published.project.components.get(item.file)
     coded = coded_of(component) if component is not None and not isinstance(component, PipelineComponent) else None
     if coded is None or coded.code.path is None:
         return
     for file in sorted((coded.folder / coded.code.path).glob("*.py")):
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes().decode("utf-8", "surrogateescape")  # Python may be of any encoding
         new = with_constant(text, item.name, version)
         if new != text:
-            yield file, new
+            yield file, new.encode("utf-8", "surrogateescape")
 
 
-def _of_changelog(verdict: Verdict, version: str) -> Iterator[tuple[Path, str]]:
+def _of_changelog(verdict: Verdict, version: str) -> Iterator[tuple[Path, bytes]]:
     file = verdict.item.file.with_name("CHANGELOG.md")
     if verdict.bump is None or not file.is_file():
         return
-    text = file.read_text(encoding="utf-8")
+    text = _text(file)
     if not has_entry(text, version):
-        yield file, with_entry(text, version, f"{verdict.bump}: {'; '.join(verdict.reasons)}.")
+        yield file, with_entry(text, version, f"{verdict.bump}: {'; '.join(verdict.reasons)}.").encode()
+
+
+def _text(file: Path) -> str:
+    """A file's text with its line ends. Raises DefinitionError if it is none."""
+    data = file.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        place = Place(str(file), before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise DefinitionError(f"{place}: this is not UTF-8 text; save it as UTF-8") from None
