@@ -267,6 +267,21 @@ def test_a_version_of_which_none_follows(publish: Publish, project: Path) -> Non
     )
 
 
+def test_an_odd_version_after_one_in_order_is_told_and_put_right_by_bump(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    change(project / SHOUT, "version: 1.0.0 ", "version: 1.0.1-rc.1 ")
+    change(project / SHOUT, "--tone", "--colour")
+    done = publish("--check")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[0] == (
+        f"{SHOUT}:4:10: error: component shout 1.0.1-rc.1 is neither a whole number nor MAJOR.MINOR.PATCH as 1.0.0 "
+        "was, so none is known to follow it: write 1.0.1 or higher"
+    )
+    assert publish("--bump").returncode == 0
+    assert "version: 1.0.1 " in (project / SHOUT).read_text()
+    assert publish("--check").returncode == 0
+
+
 def test_nothing_is_published_while_versions_do_not_fit(publish: Publish) -> None:
     done = publish("--stage", "dev")
     assert done.returncode == 2

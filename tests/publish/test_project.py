@@ -200,6 +200,27 @@ def test_a_version_may_be_higher_than_needed_never_lower(
     assert (verdict.status, verdict.needed) == (status, needed)
 
 
+@pytest.mark.parametrize("odd", ["1.1.0-rc.1", "2.0.0.1", "2024-01-01", "v2"])
+@pytest.mark.parametrize(("is_changed", "needed"), [(False, "1.0.0"), (True, "1.0.1")])
+def test_a_version_in_order_is_followed_by_no_odd_one(project: Path, odd: str, is_changed: bool, needed: str) -> None:
+    def edit(root: Path) -> None:
+        change(root / SHOUT, "version: 1.0.0 ", f"version: {odd} ")
+        if is_changed:
+            change(root / SHOUT, "--tone", "--colour")
+
+    verdict = _verdicts(project, edit)["shout"]
+    assert (verdict.status, verdict.needed, verdict.is_wrong) == ("odd", needed, True)
+
+
+def test_what_begins_with_an_odd_version_may_stay_and_go_on_with_another(project: Path) -> None:
+    change(project / SHOUT, "version: 1.0.0 ", "version: 2024-01-01 ")
+    assert _verdicts(project, lambda _: None) == {}
+    for version in ("2024-02-01", "1.0.0"):
+        edit = _replace(SHOUT, "version: 2024-01-01 ", f"version: {version} ")
+        assert _verdicts(project, edit)["shout"].status == "raised"
+        change(project / SHOUT, f"version: {version} ", "version: 2024-01-01 ")
+
+
 def test_a_version_is_not_lowered(project: Path) -> None:
     verdict = _verdicts(project, _replace(SHOUT, "version: 1.0.0 ", "version: 0.9.0 "))["shout"]
     assert (verdict.status, verdict.needed) == ("lowered", "1.0.0")

@@ -82,7 +82,7 @@ def _write_lock(published: Published) -> bool:
 def _edited(published: Published) -> Iterator[tuple[Path, bytes]]:
     """The files that other versions change, with their new content."""
     for verdict in published.chosen:
-        if verdict.status in ("changed", "lowered") and verdict.needed is None:
+        if verdict.is_wrong and verdict.needed is None:
             message = f"no version is known to follow '{verdict.before}': it is neither MAJOR.MINOR.PATCH nor a number"
             raise DefinitionError(f"{published.place(verdict)}: {verdict.item}: {message}. Write another one here")
         if verdict.item.kind != "pipeline" and verdict.status != "same":

@@ -30,6 +30,9 @@ def _wrong(verdict: Verdict) -> str:
     what = f"{verdict.item.kind} {verdict.item.name} {verdict.version}"
     if verdict.status == "lowered":
         return f"{what}: its version was {verdict.before} before, and a version is never lowered"
+    if verdict.status == "odd":
+        odd = f"is neither a whole number nor MAJOR.MINOR.PATCH as {verdict.before} was"
+        return f"{what} {odd}, so none is known to follow it: write {verdict.needed} or higher"
     raised = (
         f"is not enough after {verdict.before}" if verdict.version != verdict.before else "stands for other content"
     )
