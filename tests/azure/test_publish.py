@@ -187,9 +187,7 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
-def test_an_environment_and_a_component_of_one_name_are_two(
-    published: Call, project: Path, azure: LocalAzure
-) -> None:
+def test_an_environment_and_a_component_of_one_name_are_two(published: Call, project: Path, azure: LocalAzure) -> None:
     change(project / "environments/other/environment.yml", "name: other", "name: shout")
     own = "file:../../environments/other/environment.yml"
     change(project / "components/count/component.yml", own, "azureml:shout@latest")

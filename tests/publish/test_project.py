@@ -144,6 +144,7 @@ def test_the_reasons_are_told(project: Path) -> None:
         (_replace(SHOUT, "enum: [high, low]", "enum: [low]"), 17, "'shout' gives high to 'tone'"),
         (_replace(SHOUT, "said: {type: uri_folder}", "said: {type: mltable}"), 22, "'count' takes 'said' of 'shout'"),
         (_replace(SHOUT, "{type: integer, default", "{type: number, default"), 16, "'shout' gives a value to 'times'"),
+        (_replace(SHOUT, "max: 9", "max: 2"), 7, "the pipeline gives 3 to 'times' of 'shout'"),
         (
             _replace("components/count/component.yml", "number: {type: uri_file}", "n: {type: uri_file}"),
             24,
@@ -156,6 +157,56 @@ def test_the_pipelines_that_a_change_breaks(project: Path, edit: Edit, line: int
     broken = [each for verdict in found.values() for each in verdict.breaks]
     assert [(each.place.file, each.message) for each in broken] == [(str(project / TALK), message)]
     assert broken[0].place.line == line
+
+
+SWEEP = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+jobs:
+  search:
+    type: sweep
+    trial: ../components/shout/component.yml
+    inputs: {text: hello}
+    search_space:
+      times: SPACE
+      tone: {type: choice, values: [high, low]}
+    objective: {goal: maximize, primary_metric: loudness}
+    sampling_algorithm: random
+    limits: {max_total_trials: 2}
+"""
+CHOICE, QUNIFORM = "{type: choice, values: [1, 5, 9]}", "{type: quniform, min_value: 1, max_value: 9, q: 1}"
+RANDINT, LOG = "{type: randint, upper: 9}", "{type: qloguniform, min_value: 0, max_value: 9, q: 1}"
+LESS = _replace(SHOUT, "min: 1, max: 9", "min: 1, max: 5")
+GONE = _replace(SHOUT, "  times: {type: integer, default: 2, min: 1, max: 9}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("space", "edit", "broken"),
+    [
+        (CHOICE, LESS, [(9, "'search' searches 'times' at 9")]),
+        (QUNIFORM, LESS, [(9, "'search' searches 'times' at 9")]),
+        (RANDINT, LESS, [(9, "'search' searches 'times' at 0"), (9, "'search' searches 'times' at 8")]),
+        (LOG, LESS, []),
+        (CHOICE, _replace(SHOUT, "enum: [high, low]", "enum: [low]"), [(10, "'search' searches 'tone' at high")]),
+        (LOG, GONE, [(9, "'search' searches 'times'")]),
+        (CHOICE, _replace(SHOUT, "default: 2, min: 1, max: 9", "min: 1, max: 9"), []),
+    ],
+)
+def test_the_sweeps_that_a_change_breaks(project: Path, space: str, edit: Edit, broken: list[tuple[int, str]]) -> None:
+    (project / TALK).write_text(SWEEP.replace("SPACE", space))
+    found = _verdicts(project, edit)["shout"].breaks
+    assert [(each.place.line, each.message) for each in found] == broken
+
+
+def test_a_default_of_a_pipeline_component_outside_of_what_is_taken(project: Path) -> None:
+    nested = NESTED.replace("inputs: {text: {type: string}}", "inputs: {tone: {type: string, default: high}}")
+    bound = nested.replace(
+        'inputs: {text: "${{parent.inputs.text}}"}', 'inputs: {text: a, tone: "${{parent.inputs.tone}}"}'
+    )
+    (project / "pipelines/nested.component.yml").write_text(bound)
+    (project / TALK).unlink()
+    [found] = _verdicts(project, _replace(SHOUT, "enum: [high, low]", "enum: [low]"))["shout"].breaks
+    assert (found.place.line, found.message) == (4, "the pipeline gives high to 'tone' of 'shout'")
 
 
 def test_a_pipeline_that_takes_the_newest_breaks_and_one_of_a_version_does_not(project: Path) -> None:
