@@ -282,6 +282,73 @@ def test_an_odd_version_after_one_in_order_is_told_and_put_right_by_bump(publish
     assert publish("--check").returncode == 0
 
 
+BROKEN = [
+    ('{"format": 1, "components": {"a": {}}}', "1:1: Object missing required field `version`"),
+    ('{\n<<<<<<< ours\n "format": 1\n', "2:1: this is not JSON: Expecting property name enclosed in double quotes"),
+    ("{}", "1:1: its format is None, and this penstock reads 1"),
+    ("\udcff", "1:1: this is not UTF-8 text"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN)
+def test_a_lock_that_cannot_be_read_is_written_anew_by_bump(
+    publish: Publish, project: Path, text: str, message: str
+) -> None:
+    publish("--bump")
+    good = (project / LOCK).read_bytes()
+    (project / LOCK).write_bytes(text.encode("utf-8", "surrogateescape"))
+    done = publish("--check")
+    assert done.returncode == 2
+    assert f"{LOCK}:{message}" in done.stderr
+    assert done.stderr.endswith("penstock publish --bump\n")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (0, "")
+    told, wrote = done.stdout.splitlines()
+    assert told.startswith(f"{LOCK}:{message}")
+    assert told.endswith(". It was taken for empty: nothing was compared, and pipelines begin at 1.0.0")
+    assert wrote == f"wrote {LOCK}"
+    assert (project / LOCK).read_bytes() == good
+    assert publish("--check").returncode == 0
+
+
+def test_a_lock_of_a_later_penstock_is_left_alone(publish: Publish, project: Path) -> None:
+    (project / LOCK).write_text('{"format": 9}')
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{LOCK}:1:1: its format is 9, and this penstock reads 1; use the penstock that wrote it\n",
+    )
+    assert (project / LOCK).read_text() == '{"format": 9}'
+
+
+def test_a_lock_may_be_laid_out_otherwise(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    lock = json.loads((project / LOCK).read_text())
+    (project / LOCK).write_text(json.dumps(lock, indent=4))
+    assert publish("--check").returncode == 0
+
+
+def test_a_lock_at_odds_with_itself_is_told(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    lock = json.loads((project / LOCK).read_text())
+    lock["components"]["shout"]["parts"]["code"] = "another"
+    (project / LOCK).write_text(json.dumps(lock))
+    done = publish("--check")
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"{LOCK}:1:")
+    assert "error: component shout: the lock does not say here what its digest stands for\n" in done.stdout
+    assert publish("--bump").returncode == 0
+    assert publish("--check").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["--check", "--bump"])
+def test_a_folder_in_place_of_the_lock(publish: Publish, project: Path, verb: str) -> None:
+    (project / LOCK).mkdir()
+    done = publish(verb)
+    message = f"{LOCK}:1:1: here is a folder, and the lock has to be a file; remove it\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
 def test_nothing_is_published_while_versions_do_not_fit(publish: Publish) -> None:
     done = publish("--stage", "dev")
     assert done.returncode == 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from publishable import SHOUT, TALK, change, make_project
 
 from penstock.errors import DefinitionError
@@ -114,6 +116,14 @@ def test_a_change_needs_a_version_and_so_does_what_names_it(project: Path, edit:
 )
 def test_what_is_no_content_needs_no_version(project: Path, edit: Edit) -> None:
     assert _verdicts(project, edit) == {}
+
+
+def test_a_reason_is_told_whatever_the_lock_says(project: Path) -> None:
+    key = ("component", "shout")
+    shout = _read(project).items["component", "shout"]
+    lock = Lock({("component", "shout"): replace(locked(shout, "1.0.0"), digest="another")})
+    [verdict] = [each for each in judge(_read(project), lock) if each.item.key == key]
+    assert (verdict.status, verdict.reasons) == ("changed", ("its content changed",))
 
 
 def test_the_reasons_are_told(project: Path) -> None:
@@ -363,8 +373,12 @@ def test_the_lock_is_text_of_its_content(project: Path) -> None:
     assert read_lock(text, "lock") == lock
     assert to_text(Lock(dict(reversed(lock.entries.items())))) == text
     assert text.endswith("}\n")
-    place = version_place(text, "lock", "talk")
+    place = version_place(text, "lock", read.items["pipeline", "talk"])
     assert text.splitlines()[place.line - 1][place.column - 1 :] == '"1.0.0"'
+    one_line = json.dumps(json.loads(text))
+    assert read_lock(one_line, "lock") == lock
+    place = version_place(one_line, "lock", read.items["pipeline", "talk"])
+    assert one_line[place.column - 1 :] == '"1.0.0"}}}'
     assert str(project) not in text
 
 
@@ -375,12 +389,14 @@ def test_the_lock_is_text_of_its_content(project: Path) -> None:
             "{\n <<<<",
             r"lock:2:2: this is not JSON: .* Take one side of a merge conflict, and call penstock publish --bump",
         ),
-        ("{}", r"lock:1:1: its format is None, and this penstock reads 1"),
+        ("{}", r"lock:1:1: its format is None, and this penstock reads 1\. Write it anew: penstock publish --bump"),
+        ("[]", r"lock:1:1: its format is None, and this penstock reads 1\. Write it anew: penstock publish --bump"),
+        (b"\xff", r"lock:1:1: this is not UTF-8 text\. Write it anew: penstock publish --bump"),
         ('{"format": 9}', r"lock:1:1: its format is 9, and this penstock reads 1; use the penstock that wrote it"),
         ('{"format": 1, "components": {"a": {}}}', r"lock:1:1: .*version.* Write it anew: penstock publish --bump"),
     ],
 )
-def test_a_lock_that_cannot_be_read(text: str, message: str) -> None:
+def test_a_lock_that_cannot_be_read(text: bytes | str, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         read_lock(text, "lock")
 

@@ -60,8 +60,8 @@ def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
     if item.block is not None:
         document = item.block.document(item.name, version)
         needed = [project.items[key] for key in item.needs]
-        own_texts = {(each.kind, f"azureml:{each.name}:{each.version}"): _named(each, names) for each in needed}
-        texts = {**own_texts, **names.labels}
+        texts = {(str(each.kind), f"azureml:{each.name}:{each.version}"): _named(each, names) for each in needed}
+        texts |= names.labels
         jobs = {name: _renamed(node, texts) for name, node in document["jobs"].items()}
         text = yaml.safe_dump({**document, "jobs": jobs}, sort_keys=False)
         return _with_trials(load_component(io.StringIO(text), relative_origin=str(item.file)))

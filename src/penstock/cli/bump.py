@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError, RunError
 from penstock.graph.coded import coded_of
 from penstock.publish.breaks import naming
 from penstock.publish.edit import has_entry, with_constant, with_entry, with_version
+from penstock.publish.lock import to_text
 from penstock.publish.project import Item
 from penstock.publish.verdict import Verdict
 from penstock.spec.model import PipelineComponent
@@ -29,11 +30,13 @@ class Bumped(Struct, frozen=True):
         verdicts: those that gave an item another version, which is in `needed`.
         files: what was changed, the lock among them.
         naming: where pipelines go on naming an old version.
+        unread: why the lock could not be read, and was taken for an empty one.
     """
 
     verdicts: list[Verdict]
     files: list[Path]
     naming: list[Place]
+    unread: str = ""
 
 
 def bump(paths: tuple[Path, ...]) -> Bumped:
@@ -45,7 +48,8 @@ def bump(paths: tuple[Path, ...]) -> Bumped:
     """
     done: dict[Path, None] = {}
     raised: dict[object, Verdict] = {}
-    published = read_published(paths)
+    published = read_published(paths, anew=True)
+    unread = published.unread
     try:
         for _ in range(_ROUNDS):
             settled = dict(_edited(published))
@@ -55,14 +59,14 @@ def bump(paths: tuple[Path, ...]) -> Bumped:
                 done[file] = None
             if not settled:
                 break
-            published = read_published(paths)
+            published = read_published(paths, anew=True)
         if _write_lock(published):
             done[published.lock_file] = None
     except OSError as error:
         raise RunError(f"{error.filename} cannot be written: {error.strerror}") from None
     old = [(verdict.item, verdict.before or "") for verdict in raised.values()]
     places = [place for item, version in old for place in naming(item, version, published.project)]
-    return Bumped([*raised.values()], [*done], places)
+    return Bumped([*raised.values()], [*done], places, unread)
 
 
 def _write_lock(published: Published) -> bool:
@@ -71,7 +75,7 @@ def _write_lock(published: Published) -> bool:
         replace(each, status="raised", version=each.needed) if each.is_wrong and each.needed else each
         for each in published.chosen
     ]
-    text = replace(published, chosen=chosen).next_lock
+    text = to_text(replace(published, chosen=chosen).next_lock)
     if text == published.lock_text:
         return False
     published.lock_file.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def _judged(item: Item, before: Locked | None, project: Project) -> Verdict:
         return Verdict(item, "same" if version == before.version else "raised", version, before.version)
     changes = _changes(item, before)
     bump = highest([change.bump for change in changes])
-    reasons = (*(change.message for change in changes), *_changed_parts(item, before))
+    reasons = (*(change.message for change in changes), *_changed_parts(item, before)) or ("its content changed",)
     component = project.components.get(item.file)
     breaks = tuple(broken_by(item, component, changes, project)) if component is not None else ()
     enough = is_enough(version, before.version, bump)
