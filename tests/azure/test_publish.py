@@ -234,8 +234,46 @@ def test_a_version_that_is_there_with_other_content_is_refused_before_anything_i
     code, told = published()
     assert code == 1
     shout = next(entry for entry in told["refused"] if entry["name"] == "shout")
-    assert shout["why"] == ("is there with other content, and a version never changes: it needs version 1.1.0 (minor)")
+    assert shout["why"] == (
+        "is there with other content, and a version never changes: it needs version 1.1.0 (minor). "
+        f"Write it at {SHOUT}:4:10, then call penstock publish --bump"
+    )
     assert azure.writes() == []
+
+
+def test_two_branches_raise_a_pipeline_to_the_same_version(published: Call, project: Path, azure: LocalAzure) -> None:
+    """The second is refused and told where its version stands; written there, it is published."""
+    published()
+    lock = project / "components/components.lock.json"
+    base = {file: file.read_text() for file in (lock, project / TALK)}
+    change(project / TALK, "tone: high", "tone: low")
+    bump(())
+    published()
+    for file, text in base.items():
+        file.write_text(text)
+    change(project / TALK, "  times: 3\n", "  times: 4\n")
+    bump(())
+    code, told = published()
+    [refused] = told["refused"]
+    assert (code, refused["name"], refused["version"]) == (1, "talk", "1.0.1")
+    why = re.fullmatch(
+        r"is there with other content, and a version never changes: it needs version 1\.0\.2 \(patch\)\. Write it at "
+        r"components/components\.lock\.json:(\d+):(\d+), the only place of a pipeline's version",
+        refused["why"],
+    )
+    assert why is not None, refused["why"]
+    lines = lock.read_text().splitlines(keepends=True)
+    line, column = int(why[1]) - 1, int(why[2]) - 1
+    assert lines[line][column:] == '"1.0.1"\n'
+    lines[line] = f'{lines[line][:column]}"1.0.2"\n'
+    lock.write_text("".join(lines))
+    assert read_published(()).is_current
+    assert bump(()).files == []
+    code, told = published()
+    assert (code, _names(told["created"])) == (0, ["pipeline talk 1.0.2"])
+    change(project / TALK, "tone: high", "tone: low")
+    bump(())
+    assert _names(published()[1]["created"]) == ["pipeline talk 1.0.3"]
 
 
 def test_what_somebody_else_has_published_is_compared_by_its_definition(
