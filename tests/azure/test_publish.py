@@ -187,6 +187,31 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
+def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told(
+    published: Call, project: Path, azure: LocalAzure
+) -> None:
+    count = project / "components/count/component.yml"
+    body = {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}}
+    azure.documents.put(f"{azure.workspace}/environments/given/versions/6", body)
+    change(count, "file:../../environments/other/environment.yml", "azureml:given@latest")
+    bump(())
+    published()
+    assert {entry.get("why", "") for entry in published()[1]["unchanged"]} == {""}
+    azure.documents.put(f"{azure.workspace}/environments/given/versions/7", body)
+    azure.requests.clear()
+    code, told = published()
+    assert (code, azure.writes()) == (0, [])
+    assert {entry["name"]: entry["why"] for entry in told["unchanged"] if "why" in entry} == {
+        "count": "azureml:given@latest means 7 now, and this version was made with 6: "
+        "raise its version to publish it with that"
+    }
+    change(count, "version: 5", "version: 6")
+    bump(())
+    assert _names(published()[1]["created"]) == ["component count 6", "pipeline talk 1.0.2"]
+    spec = _document(azure, "components/count/6")["componentSpec"]
+    assert spec["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/given/versions/7"
+
+
 def test_an_environment_and_a_component_of_one_name_are_two(published: Call, project: Path, azure: LocalAzure) -> None:
     change(project / "environments/other/environment.yml", "name: other", "name: shout")
     own = "file:../../environments/other/environment.yml"

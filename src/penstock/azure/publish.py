@@ -24,10 +24,10 @@ from penstock.publish.breaks import DEPRECATED
 from penstock.publish.interface import InputPort, Interface, OutputPort, differences
 from penstock.publish.project import Item, Project
 from penstock.publish.version import Bump, highest, is_version, next_version
-from penstock.spec.reference import AssetReference
+from penstock.spec.reference import AssetReference, read_reference
 
 Status = Literal["created", "updated", "unchanged", "refused"]
-_ID = re.compile(r"(?:azureml:)?\S*/(?:environments|components)/([^/]+)/versions/([^/]+)$")
+_ID = re.compile(r"(?:azureml:)?\S*/(environment|component)s/([^/]+)/versions/([^/]+)$")
 # Of a component's body: where it was made, what stands for the snapshot, and what is no content.
 _NO_CONTENT = {"_source", "$schema", "code", "tags", "description", "display_name", "version", "name", "properties"}
 
@@ -104,10 +104,24 @@ class Publisher(Struct, frozen=True):
             outcome = replace(outcome, entity=entity_of(item, version, self.project, names))
         if there is not None:
             outcome = _compared(outcome, kind, there)
+            if outcome.status == "unchanged":
+                outcome = replace(outcome, why="; ".join(filter(None, [outcome.why, *self._newer(item, there, names)])))
         else:
             diff = self._difference(kind, item, outcome.entity) if differing else ""
             outcome = replace(outcome, status="created", diff=diff)
         return self._with_tags(outcome, kind, there)
+
+    def _newer(self, item: Item, there: Remote, names: Names) -> Iterator[str]:
+        """What a version keeps naming by number, while the label stands for another one now."""
+        held = {
+            (found[1], found[2]): found[3] for found in map(_ID.fullmatch, _strings(there.spec)) if found is not None
+        }
+        for text, kind, reference in labelled(item, self.project):
+            now = read_reference(names.labels[kind, text])
+            before = held.get((kind, reference.name))
+            if now is not None and before is not None and before != now.version:
+                means = f"{text} means {now.version} now, and this version was made with {before}"
+                yield f"{means}: raise its version to publish it with that"
 
     def _with_tags(self, outcome: Outcome, kind: str, there: Remote | None) -> Outcome:
         """With the versions that have to get other tags; tags that somebody else has given stay."""
@@ -122,7 +136,8 @@ class Publisher(Struct, frozen=True):
             if other is not None and (told is not None or other.tags.get(DEPRECATED) == before):
                 found += _retagged(other, {**other.tags, DEPRECATED: told} if told is not None else _free(other.tags))
         status: Status = "updated" if found and outcome.status == "unchanged" else outcome.status
-        why = f"tags of {', '.join(remote.version for remote, _ in found)}" if found else outcome.why
+        tagged = f"tags of {', '.join(remote.version for remote, _ in found)}" if found else ""
+        why = "; ".join(filter(None, [tagged, outcome.why]))
         return replace(outcome, status=status, why=why, retagged=tuple(found))
 
     def _difference(self, kind: str, item: Item, entity: Any) -> str:
@@ -221,7 +236,16 @@ def _short(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     found = _ID.fullmatch(value)
-    return f"{found[1]}:{found[2]}" if found is not None else value.removeprefix("azureml:")
+    return f"{found[2]}:{found[3]}" if found is not None else value.removeprefix("azureml:")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts in a body."""
+    if isinstance(value, str):
+        yield value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for each in parts:
+        yield from _strings(each)
 
 
 def _interface(spec: Mapping[str, Any]) -> Interface:
