@@ -118,6 +118,15 @@ def test_what_is_no_content_needs_no_version(project: Path, edit: Edit) -> None:
     assert _verdicts(project, edit) == {}
 
 
+def test_a_number_that_is_written_otherwise_is_told(project: Path) -> None:
+    change(project / SHOUT, "type: integer, default: 2, min: 1", "type: number, default: 2, min: 1")
+    edit = _replace(SHOUT, "type: number, default: 2, min: 1", "type: number, default: 2.0, min: 1.0")
+    assert _verdicts(project, edit)["shout"].reasons == (
+        "the input 'times' has another default: 2.0, no longer 2",
+        "the input 'times' takes the same values, written otherwise",
+    )
+
+
 def test_a_reason_is_told_whatever_the_lock_says(project: Path) -> None:
     key = ("component", "shout")
     shout = _read(project).items["component", "shout"]
