@@ -187,6 +187,21 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
+def test_what_is_named_by_a_label_is_published_first(published: Call, project: Path, azure: LocalAzure) -> None:
+    text = """\
+type: pipeline
+name: both
+version: 1
+jobs:
+  shout: {type: command, component: azureml:shout@latest, inputs: {text: hello}}
+"""
+    (project / "components/both.yml").write_text(text)
+    bump(())
+    code, told = published()
+    order = ["environment other 1", "environment small 3", "component shout 1.0.0", "component both 1"]
+    assert (code, _names(told["created"])) == (0, [*order, "component count 4", "pipeline talk 1.0.0"])
+
+
 def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told(
     published: Call, project: Path, azure: LocalAzure
 ) -> None:
@@ -296,9 +311,11 @@ def test_two_branches_raise_a_pipeline_to_the_same_version(published: Call, proj
     assert bump(()).files == []
     code, told = published()
     assert (code, _names(told["created"])) == (0, ["pipeline talk 1.0.2"])
-    change(project / TALK, "tone: high", "tone: low")
+    for file, text in base.items():  # a third branch
+        file.write_text(text)
+    change(project / TALK, "  times: 3\n", "  times: 5\n")
     bump(())
-    assert _names(published()[1]["created"]) == ["pipeline talk 1.0.3"]
+    assert "it needs version 1.0.3 (patch)" in published()[1]["refused"][0]["why"]
 
 
 def test_what_somebody_else_has_published_is_compared_by_its_definition(

@@ -65,9 +65,29 @@ class Publisher(Struct, frozen=True):
 
         `differing`: with the difference to the newest version that is there, for what is to be created.
         """
-        chosen = list(items)
+        chosen = self._ordered(list(items))
         names = self._names(chosen)
         return [self._looked(item, version, names, differing=differing) for item, version in chosen]
+
+    def _ordered(self, chosen: list[tuple[Item, str]]) -> list[tuple[Item, str]]:
+        """The same, each after those that it names by a label; the order of the rest stays."""
+        by_name = {(azure_kind(item), item.name): (item, version) for item, version in chosen}
+        found: dict[tuple[str, str], tuple[Item, str]] = {}
+        begun: set[tuple[str, str]] = set()
+
+        def take(key: tuple[str, str]) -> None:
+            if key in begun or key not in by_name:
+                return
+            begun.add(key)
+            item = by_name[key][0]
+            needed = [(azure_kind(self.project.items[each]), each[1]) for each in item.needs]
+            for each in (*needed, *((kind, named.name) for _, kind, named in labelled(item, self.project))):
+                take(each)
+            found[key] = by_name[key]
+
+        for key in by_name:
+            take(key)
+        return list(found.values())
 
     def _names(self, chosen: list[tuple[Item, str]]) -> Names:
         """With, for each reference by @latest, the same by the number that it stands for now."""
@@ -103,13 +123,34 @@ class Publisher(Struct, frozen=True):
         if there is None or there.digest != item.digest:
             outcome = replace(outcome, entity=entity_of(item, version, self.project, names))
         if there is not None:
-            outcome = _compared(outcome, kind, there)
+            outcome = self._compared(outcome, kind, there)
             if outcome.status == "unchanged":
                 outcome = replace(outcome, why="; ".join(filter(None, [outcome.why, *self._newer(item, there, names)])))
         else:
             diff = self._difference(kind, item, outcome.entity) if differing else ""
             outcome = replace(outcome, status="created", diff=diff)
         return self._with_tags(outcome, kind, there)
+
+    def _compared(self, outcome: Outcome, kind: str, there: Remote, why: str = "") -> Outcome:
+        """The item beside the same version that is there: unchanged, or refused with the version that it needs."""
+        if there.digest == outcome.item.digest:
+            return replace(outcome, status="unchanged", why=why)
+        ours = _sent(kind, outcome.entity)
+        if there.digest is None and _text(there.spec) == _text(ours):
+            return replace(outcome, status="unchanged", why="not published by penstock: its snapshot is not compared")
+        bump: Bump = "patch"
+        if kind == "component":
+            bump = highest([each.bump for each in differences(_interface(there.spec), _interface(ours))])
+        needed = self._free_version(outcome, kind, bump) if is_version(outcome.version) else "another one"
+        message = f"is there with other content, and a version never changes: it needs version {needed} ({bump})"
+        return replace(outcome, status="refused", why=f"{message}{f'; {why}' if why else ''}")
+
+    def _free_version(self, outcome: Outcome, kind: str, bump: Bump) -> str:
+        """The lowest version that would do and is not there yet."""
+        version = next_version(outcome.version, bump)
+        while self.assets.get(kind, outcome.item.name, version) is not None:
+            version = next_version(version, bump)
+        return version
 
     def _newer(self, item: Item, there: Remote, names: Names) -> Iterator[str]:
         """What a version keeps naming by number, while the label stands for another one now."""
@@ -179,7 +220,7 @@ class Publisher(Struct, frozen=True):
                 if there is None:
                     raise
         if there is not None:
-            return _compared(outcome, kind, there, "somebody else has published it meanwhile")
+            return self._compared(outcome, kind, there, "somebody else has published it meanwhile")
         for remote, tags in outcome.retagged:
             self.assets.retag(kind, remote, tags)
         return outcome
@@ -199,21 +240,6 @@ def _retagged(remote: Remote, tags: Mapping[str, str]) -> Iterator[tuple[Remote,
 def azure_kind(item: Item) -> str:
     """A pipeline is a component at Azure."""
     return "environment" if item.kind == "environment" else "component"
-
-
-def _compared(outcome: Outcome, kind: str, there: Remote, why: str = "") -> Outcome:
-    """The item beside the same version that is there: unchanged, or refused with the version that it needs."""
-    if there.digest == outcome.item.digest:
-        return replace(outcome, status="unchanged", why=why)
-    ours = _sent(kind, outcome.entity)
-    if there.digest is None and _text(there.spec) == _text(ours):
-        return replace(outcome, status="unchanged", why="not published by penstock: its snapshot is not compared")
-    bump: Bump = "patch"
-    if kind == "component":
-        bump = highest([each.bump for each in differences(_interface(there.spec), _interface(ours))])
-    needed = next_version(outcome.version, bump) if is_version(outcome.version) else "another one"
-    message = f"is there with other content, and a version never changes: it needs version {needed} ({bump})"
-    return replace(outcome, status="refused", why=f"{message}{f'; {why}' if why else ''}")
 
 
 def _sent(kind: str, entity: Any) -> dict[str, Any]:
