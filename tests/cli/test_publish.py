@@ -174,6 +174,19 @@ def test_what_bump_cannot_change_is_told_and_left(publish: Publish, project: Pat
     )
 
 
+def test_bump_leaves_what_a_version_is_an_alias_of(publish: Publish, project: Path) -> None:
+    change(project / SHOUT, "# says it loud\n", "tags: {first: &first 1.0.0}\n")
+    change(project / SHOUT, "version: 1.0.0   #", "version: *first   #")
+    change(project / SHOUT, "tags: {stage: test}\n", "")
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{SHOUT}:4:1: the version 1.0.0 stands at {SHOUT}:1:15, and here is an alias of it; write version: 1.0.1\n",
+    )
+
+
 def test_a_version_that_was_raised_by_hand_is_settled_by_bump(publish: Publish, project: Path) -> None:
     publish("--bump")
     change(project / SHOUT, "--tone", "--colour")

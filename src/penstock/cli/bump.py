@@ -98,6 +98,10 @@ def _edited(published: Published) -> Iterator[tuple[Path, bytes]]:
 
 def _of_definition(item: Item, version: str) -> Iterator[tuple[Path, bytes]]:
     if version != item.version:
+        key = item.root.key_place("version")
+        if item.place < key:
+            message = f"the version {item.version} stands at {item.place}, and here is an alias of it"
+            raise DefinitionError(f"{key}: {message}; write version: {version}")
         yield item.file, with_version(_text(item.file), item.place, item.version, version).encode()
 
 
