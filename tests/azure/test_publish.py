@@ -18,10 +18,12 @@ from publishable import SHOUT, TALK, change, make_project
 
 from penstock.azure.assets import DIGEST, Assets
 from penstock.azure.client import AzureError, connect
+from penstock.azure.entities import Names, entity_of
 from penstock.azure.publish import Outcome, Publisher
 from penstock.cli.bump import bump
 from penstock.cli.published import read_published
 from penstock.cli.publishing import publish
+from penstock.errors import DefinitionError
 from penstock.store.stages import read_stage
 
 if TYPE_CHECKING:
@@ -154,6 +156,18 @@ def test_a_dry_run_writes_nothing_and_shows_the_difference(published: Call, proj
     ]
 
 
+@pytest.mark.parametrize("version", ["1.10", "0x10", "1_0", "010", "yes", "2024-01-01", "1e3", "7"])
+def test_a_version_is_the_text_that_stands_in_the_file(tmp_path: Path, version: str) -> None:
+    """Without quotes, the client would make a number, a truth value or a date of most of these."""
+    root = make_project(tmp_path)
+    change(root / "components/count/component.yml", "version: 4", f"version: {version}")
+    change(root / "environments/other/environment.yml", "version: '1'", f"version: {version}")
+    project = read_published((root,)).project
+    for item in (project.items["component", "count"], project.items["environment", "other"]):
+        assert item.version == version
+        assert entity_of(item, version, project, Names()).version == version
+
+
 def test_the_newest_becomes_a_number(published: Call, project: Path, azure: LocalAzure) -> None:
     for number in ("6", "7"):
         path = f"{azure.workspace}/environments/given/versions/{number}"
@@ -173,6 +187,81 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
+def test_what_is_named_by_a_label_is_published_first(published: Call, project: Path, azure: LocalAzure) -> None:
+    text = """\
+type: pipeline
+name: both
+version: 1
+jobs:
+  shout: {type: command, component: azureml:shout@latest, inputs: {text: hello}}
+"""
+    (project / "components/both.yml").write_text(text)
+    bump(())
+    code, told = published()
+    order = ["environment other 1", "environment small 3", "component shout 1.0.0", "component both 1"]
+    assert (code, _names(told["created"])) == (0, [*order, "component count 4", "pipeline talk 1.0.0"])
+
+
+def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told(
+    published: Call, project: Path, azure: LocalAzure
+) -> None:
+    count = project / "components/count/component.yml"
+    body = {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}}
+    azure.documents.put(f"{azure.workspace}/environments/given/versions/6", body)
+    change(count, "file:../../environments/other/environment.yml", "azureml:given@latest")
+    bump(())
+    published()
+    assert {entry.get("why", "") for entry in published()[1]["unchanged"]} == {""}
+    azure.documents.put(f"{azure.workspace}/environments/given/versions/7", body)
+    azure.requests.clear()
+    code, told = published()
+    assert (code, azure.writes()) == (0, [])
+    assert {entry["name"]: entry["why"] for entry in told["unchanged"] if "why" in entry} == {
+        "count": "azureml:given@latest means 7 now, and this version was made with 6: "
+        "raise its version to publish it with that"
+    }
+    change(count, "version: 5", "version: 6")
+    bump(())
+    assert _names(published()[1]["created"]) == ["component count 6", "pipeline talk 1.0.2"]
+    spec = _document(azure, "components/count/6")["componentSpec"]
+    assert spec["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/given/versions/7"
+
+
+def test_an_environment_and_a_component_of_one_name_are_two(published: Call, project: Path, azure: LocalAzure) -> None:
+    change(project / "environments/other/environment.yml", "name: other", "name: shout")
+    own = "file:../../environments/other/environment.yml"
+    change(project / "components/count/component.yml", own, "azureml:shout@latest")
+    change(project / TALK, "../components/shout/component.yml", "azureml:shout@latest")
+    bump(())
+    assert published()[0] == 0
+    count = _document(azure, "components/count/5")["componentSpec"]
+    assert count["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/shout/versions/1"
+    talk = _document(azure, "components/talk/1.0.1")["componentSpec"]
+    assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("azureml:given@latest", "component count 5 names azureml:given@latest, and there is no environment 'given'. "),
+        ("azureml:given", "component count 5 names azureml:given, and there is no environment 'given'. "),
+        ("azureml:talk@latest", "component count 5 names azureml:talk@latest, and there is no environment 'talk'. "),
+        ("azureml:other@prod", "component count 5 names azureml:other@prod: Azure ML knows no label but latest; write"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_label_that_leads_nowhere_is_told_before_anything_is_written(
+    project: Path, azure: LocalAzure, text: str, message: str, dry: bool
+) -> None:
+    count = "components/count/component.yml"
+    change(project / count, "file:../../environments/other/environment.yml", text)
+    bump(())
+    azure.requests.clear()
+    with pytest.raises((AzureError, DefinitionError), match=re.escape(f"{count}:3:10: {message}")):
+        publish((), "dev", "json", dry=dry)
+    assert azure.writes() == []
+
+
 def test_a_version_that_is_there_with_other_content_is_refused_before_anything_is_written(
     published: Call, project: Path, azure: LocalAzure
 ) -> None:
@@ -185,8 +274,48 @@ def test_a_version_that_is_there_with_other_content_is_refused_before_anything_i
     code, told = published()
     assert code == 1
     shout = next(entry for entry in told["refused"] if entry["name"] == "shout")
-    assert shout["why"] == ("is there with other content, and a version never changes: it needs version 1.1.0 (minor)")
+    assert shout["why"] == (
+        "is there with other content, and a version never changes: it needs version 1.1.0 (minor). "
+        f"Write it at {SHOUT}:4:10, then call penstock publish --bump"
+    )
     assert azure.writes() == []
+
+
+def test_two_branches_raise_a_pipeline_to_the_same_version(published: Call, project: Path, azure: LocalAzure) -> None:
+    """The second is refused and told where its version stands; written there, it is published."""
+    published()
+    lock = project / "components/components.lock.json"
+    base = {file: file.read_text() for file in (lock, project / TALK)}
+    change(project / TALK, "tone: high", "tone: low")
+    bump(())
+    published()
+    for file, text in base.items():
+        file.write_text(text)
+    change(project / TALK, "  times: 3\n", "  times: 4\n")
+    bump(())
+    code, told = published()
+    [refused] = told["refused"]
+    assert (code, refused["name"], refused["version"]) == (1, "talk", "1.0.1")
+    why = re.fullmatch(
+        r"is there with other content, and a version never changes: it needs version 1\.0\.2 \(patch\)\. Write it at "
+        r"components/components\.lock\.json:(\d+):(\d+), the only place of a pipeline's version",
+        refused["why"],
+    )
+    assert why is not None, refused["why"]
+    lines = lock.read_text().splitlines(keepends=True)
+    line, column = int(why[1]) - 1, int(why[2]) - 1
+    assert lines[line][column:] == '"1.0.1"\n'
+    lines[line] = f'{lines[line][:column]}"1.0.2"\n'
+    lock.write_text("".join(lines))
+    assert read_published(()).is_current
+    assert bump(()).files == []
+    code, told = published()
+    assert (code, _names(told["created"])) == (0, ["pipeline talk 1.0.2"])
+    for file, text in base.items():  # a third branch
+        file.write_text(text)
+    change(project / TALK, "  times: 3\n", "  times: 5\n")
+    bump(())
+    assert "it needs version 1.0.3 (patch)" in published()[1]["refused"][0]["why"]
 
 
 def test_what_somebody_else_has_published_is_compared_by_its_definition(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,6 +121,72 @@ def test_bump_writes_the_version_wherever_it_stands_and_nothing_else(publish: Pu
     assert publish("--check").returncode == 0
 
 
+def test_bump_keeps_line_ends_modes_links_and_bytes(publish: Publish, project: Path) -> None:
+    source, changelog = project / "components/shout/src/shout.py", project / "components/shout/CHANGELOG.md"
+    for file in (project / SHOUT, source, changelog):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    source.write_bytes(b"# -*- coding: latin-1 -*-  \xe4\r\n" + source.read_bytes())
+    source.chmod(0o755)
+    changelog.rename(project / "elsewhere.md")
+    changelog.symlink_to(project / "elsewhere.md")
+    publish("--bump")
+    change_bytes = (project / SHOUT).read_bytes().replace(b"--tone", b"--colour")
+    (project / SHOUT).write_bytes(change_bytes)
+    before = {file: file.read_bytes() for file in (project / SHOUT, source, changelog)}
+    assert publish("--bump").returncode == 0
+    assert (project / SHOUT).read_bytes() == change_bytes.replace(b"version: 1.0.0 ", b"version: 1.0.1 ")
+    assert source.read_bytes() == before[source].replace(b"1.0.0", b"1.0.1")
+    assert stat.S_IMODE(source.stat().st_mode) == 0o755
+    assert changelog.is_symlink()
+    entry = b"## 1.0.1\r\n\r\n- patch: the command changed.\r\n\r\n## 1.0.0"
+    assert changelog.read_bytes() == before[changelog].replace(b"## 1.0.0", entry)
+    assert publish("--check").returncode == 0
+
+
+@pytest.mark.parametrize("version", ["&v 1.0.0", "!!str 1.0.0"])
+def test_bump_of_a_version_with_an_anchor_or_a_tag(publish: Publish, project: Path, version: str) -> None:
+    change(project / SHOUT, "version: 1.0.0 ", f"version: {version} ")
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    assert publish("--bump").returncode == 0
+    assert f"version: {version.replace('1.0.0', '1.0.1')} " in (project / SHOUT).read_text()
+
+
+def test_what_bump_cannot_change_is_told_and_left(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    changelog = project / "components/shout/CHANGELOG.md"
+    changelog.write_bytes(b"# Changes\n\nf\xfcr\n")
+    before = (project / SHOUT).read_bytes()
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "components/shout/CHANGELOG.md:3:2: this is not UTF-8 text; save it as UTF-8\n",
+    )
+    assert (project / SHOUT).read_bytes() == before
+    changelog.unlink()
+    change(project / SHOUT, "version: 1.0.0   # the one place of the version", "version: >-\n  1.0.0")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{SHOUT}:4:10: the version 1.0.0 does not stand here as it is, so it cannot be changed; "
+        "write version: 1.0.1\n",
+    )
+
+
+def test_bump_leaves_what_a_version_is_an_alias_of(publish: Publish, project: Path) -> None:
+    change(project / SHOUT, "# says it loud\n", "tags: {first: &first 1.0.0}\n")
+    change(project / SHOUT, "version: 1.0.0   #", "version: *first   #")
+    change(project / SHOUT, "tags: {stage: test}\n", "")
+    publish("--bump")
+    change(project / SHOUT, "--tone", "--colour")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{SHOUT}:4:1: the version 1.0.0 stands at {SHOUT}:1:15, and here is an alias of it; write version: 1.0.1\n",
+    )
+
+
 def test_a_version_that_was_raised_by_hand_is_settled_by_bump(publish: Publish, project: Path) -> None:
     publish("--bump")
     change(project / SHOUT, "--tone", "--colour")
@@ -211,6 +278,88 @@ def test_a_version_of_which_none_follows(publish: Publish, project: Path) -> Non
         f"{SHOUT}:4:10: component shout 2024-a: no version is known to follow '2024-a': it is neither "
         "MAJOR.MINOR.PATCH nor a number. Write another one here\n"
     )
+
+
+def test_an_odd_version_after_one_in_order_is_told_and_put_right_by_bump(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    change(project / SHOUT, "version: 1.0.0 ", "version: 1.0.1-rc.1 ")
+    change(project / SHOUT, "--tone", "--colour")
+    done = publish("--check")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[0] == (
+        f"{SHOUT}:4:10: error: component shout 1.0.1-rc.1 is neither a whole number nor MAJOR.MINOR.PATCH as 1.0.0 "
+        "was, so none is known to follow it: write 1.0.1 or higher"
+    )
+    assert publish("--bump").returncode == 0
+    assert "version: 1.0.1 " in (project / SHOUT).read_text()
+    assert publish("--check").returncode == 0
+
+
+BROKEN = [
+    ('{"format": 1, "components": {"a": {}}}', "1:1: Object missing required field `version`"),
+    ('{\n<<<<<<< ours\n "format": 1\n', "2:1: this is not JSON: Expecting property name enclosed in double quotes"),
+    ("{}", "1:1: its format is None, and this penstock reads 1"),
+    ("\udcff", "1:1: this is not UTF-8 text"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN)
+def test_a_lock_that_cannot_be_read_is_written_anew_by_bump(
+    publish: Publish, project: Path, text: str, message: str
+) -> None:
+    publish("--bump")
+    good = (project / LOCK).read_bytes()
+    (project / LOCK).write_bytes(text.encode("utf-8", "surrogateescape"))
+    done = publish("--check")
+    assert done.returncode == 2
+    assert f"{LOCK}:{message}" in done.stderr
+    assert done.stderr.endswith("penstock publish --bump\n")
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (0, "")
+    told, wrote = done.stdout.splitlines()
+    assert told.startswith(f"{LOCK}:{message}")
+    assert told.endswith(". It was taken for empty: nothing was compared, and pipelines begin at 1.0.0")
+    assert wrote == f"wrote {LOCK}"
+    assert (project / LOCK).read_bytes() == good
+    assert publish("--check").returncode == 0
+
+
+def test_a_lock_of_a_later_penstock_is_left_alone(publish: Publish, project: Path) -> None:
+    (project / LOCK).write_text('{"format": 9}')
+    done = publish("--bump")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{LOCK}:1:1: its format is 9, and this penstock reads 1; use the penstock that wrote it\n",
+    )
+    assert (project / LOCK).read_text() == '{"format": 9}'
+
+
+def test_a_lock_may_be_laid_out_otherwise(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    lock = json.loads((project / LOCK).read_text())
+    (project / LOCK).write_text(json.dumps(lock, indent=4))
+    assert publish("--check").returncode == 0
+
+
+def test_a_lock_at_odds_with_itself_is_told(publish: Publish, project: Path) -> None:
+    publish("--bump")
+    lock = json.loads((project / LOCK).read_text())
+    lock["components"]["shout"]["parts"]["code"] = "another"
+    (project / LOCK).write_text(json.dumps(lock))
+    done = publish("--check")
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"{LOCK}:1:")
+    assert "error: component shout: the lock does not say here what its digest stands for\n" in done.stdout
+    assert publish("--bump").returncode == 0
+    assert publish("--check").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["--check", "--bump"])
+def test_a_folder_in_place_of_the_lock(publish: Publish, project: Path, verb: str) -> None:
+    (project / LOCK).mkdir()
+    done = publish(verb)
+    message = f"{LOCK}:1:1: here is a folder, and the lock has to be a file; remove it\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
 def test_nothing_is_published_while_versions_do_not_fit(publish: Publish) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.errors import DefinitionError
 from penstock.publish.edit import has_entry, with_constant, with_entry, with_version
 from penstock.publish.version import next_version
-from penstock.spec.place import Place
 from penstock.spec.source import Mapping, parse
 
 comments = st.text(st.characters(categories=("L", "N", "Zs"), include_characters="#:'\""), max_size=20)
@@ -25,9 +25,28 @@ def test_only_the_version_of_a_yaml_file_changes(old: str, quote: str, above: st
     assert changed == text.replace(f"   {quote}{old}{quote}  #", f"   {quote}{new}{quote}  #")
 
 
-def test_another_version_than_the_one_that_stands_there_is_a_bug() -> None:
-    with pytest.raises(ValueError, match=r"x\.yml:1:10: 2\.0\.0 does not stand here"):
-        with_version("version: 1.0.0\n", Place("x.yml", 1, 10), "2.0.0", "3.0.0")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("version: &v 1.0.0\n", "version: &v 1.0.1\n"),
+        ("version: !!str 1.0.0\n", "version: !!str 1.0.1\n"),
+        ("version: &v !!str '1.0.0' # 1.0.0\n", "version: &v !!str '1.0.1' # 1.0.0\n"),
+        ("\ufeffversion: 1.0.0\n", "\ufeffversion: 1.0.1\n"),
+    ],
+)
+def test_an_anchor_a_tag_and_a_byte_order_mark_stay(before: str, after: str) -> None:
+    root = parse(before.encode(), "x.yml").root
+    assert isinstance(root, Mapping)
+    assert with_version(before, root.entries["version"].value.place, "1.0.0", "1.0.1") == after
+
+
+@pytest.mark.parametrize("text", ["version: >-\n  1.0.0\n", 'version: "1.0\\x2e0"\n', "version: &v\n  1.0.0\n"])
+def test_a_version_that_cannot_be_changed_is_told_with_the_way_out(text: str) -> None:
+    root = parse(text, "x.yml").root
+    assert isinstance(root, Mapping)
+    message = r"x\.yml:1:10: the version 1\.0\.0 does not stand here as it is, .*; write version: 1\.0\.1"
+    with pytest.raises(DefinitionError, match=message):
+        with_version(text, root.entries["version"].value.place, "1.0.0", "1.0.1")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +76,10 @@ def test_an_entry_stands_above_the_newest_and_is_headed_as_that_is() -> None:
     kept = "# Changelog\n\n## [1.0.0] - unreleased\n\n### Added\n\n- It.\n"
     assert with_entry(kept, "2.0.0", "major: less.") == (
         "# Changelog\n\n## [2.0.0]\n\n- major: less.\n\n## [1.0.0] - unreleased\n\n### Added\n\n- It.\n"
+    )
+    windows = plain.replace("\n", "\r\n")
+    assert with_entry(windows, "1.1.0", "minor: more.") == (
+        with_entry(plain, "1.1.0", "minor: more.").replace("\n", "\r\n")
     )
     assert with_entry("# Changes\n", "1.0.0", "patch: x.") == "# Changes\n\n## 1.0.0\n\n- patch: x.\n"
 

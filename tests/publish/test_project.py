@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from publishable import SHOUT, TALK, change, make_project
 
 from penstock.errors import DefinitionError
@@ -116,6 +118,23 @@ def test_what_is_no_content_needs_no_version(project: Path, edit: Edit) -> None:
     assert _verdicts(project, edit) == {}
 
 
+def test_a_number_that_is_written_otherwise_is_told(project: Path) -> None:
+    change(project / SHOUT, "type: integer, default: 2, min: 1", "type: number, default: 2, min: 1")
+    edit = _replace(SHOUT, "type: number, default: 2, min: 1", "type: number, default: 2.0, min: 1.0")
+    assert _verdicts(project, edit)["shout"].reasons == (
+        "the input 'times' has another default: 2.0, no longer 2",
+        "the input 'times' takes the same values, written otherwise",
+    )
+
+
+def test_a_reason_is_told_whatever_the_lock_says(project: Path) -> None:
+    key = ("component", "shout")
+    shout = _read(project).items["component", "shout"]
+    lock = Lock({("component", "shout"): replace(locked(shout, "1.0.0"), digest="another")})
+    [verdict] = [each for each in judge(_read(project), lock) if each.item.key == key]
+    assert (verdict.status, verdict.reasons) == ("changed", ("its content changed",))
+
+
 def test_the_reasons_are_told(project: Path) -> None:
     def edit(root: Path) -> None:
         change(root / SHOUT, "type: integer, default: 2, min: 1", "type: integer, min: 2")
@@ -144,6 +163,7 @@ def test_the_reasons_are_told(project: Path) -> None:
         (_replace(SHOUT, "enum: [high, low]", "enum: [low]"), 17, "'shout' gives high to 'tone'"),
         (_replace(SHOUT, "said: {type: uri_folder}", "said: {type: mltable}"), 22, "'count' takes 'said' of 'shout'"),
         (_replace(SHOUT, "{type: integer, default", "{type: number, default"), 16, "'shout' gives a value to 'times'"),
+        (_replace(SHOUT, "max: 9", "max: 2"), 7, "the pipeline gives 3 to 'times' of 'shout'"),
         (
             _replace("components/count/component.yml", "number: {type: uri_file}", "n: {type: uri_file}"),
             24,
@@ -156,6 +176,56 @@ def test_the_pipelines_that_a_change_breaks(project: Path, edit: Edit, line: int
     broken = [each for verdict in found.values() for each in verdict.breaks]
     assert [(each.place.file, each.message) for each in broken] == [(str(project / TALK), message)]
     assert broken[0].place.line == line
+
+
+SWEEP = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+jobs:
+  search:
+    type: sweep
+    trial: ../components/shout/component.yml
+    inputs: {text: hello}
+    search_space:
+      times: SPACE
+      tone: {type: choice, values: [high, low]}
+    objective: {goal: maximize, primary_metric: loudness}
+    sampling_algorithm: random
+    limits: {max_total_trials: 2}
+"""
+CHOICE, QUNIFORM = "{type: choice, values: [1, 5, 9]}", "{type: quniform, min_value: 1, max_value: 9, q: 1}"
+RANDINT, LOG = "{type: randint, upper: 9}", "{type: qloguniform, min_value: 0, max_value: 9, q: 1}"
+LESS = _replace(SHOUT, "min: 1, max: 9", "min: 1, max: 5")
+GONE = _replace(SHOUT, "  times: {type: integer, default: 2, min: 1, max: 9}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("space", "edit", "broken"),
+    [
+        (CHOICE, LESS, [(9, "'search' searches 'times' at 9")]),
+        (QUNIFORM, LESS, [(9, "'search' searches 'times' at 9")]),
+        (RANDINT, LESS, [(9, "'search' searches 'times' at 0"), (9, "'search' searches 'times' at 8")]),
+        (LOG, LESS, []),
+        (CHOICE, _replace(SHOUT, "enum: [high, low]", "enum: [low]"), [(10, "'search' searches 'tone' at high")]),
+        (LOG, GONE, [(9, "'search' searches 'times'")]),
+        (CHOICE, _replace(SHOUT, "default: 2, min: 1, max: 9", "min: 1, max: 9"), []),
+    ],
+)
+def test_the_sweeps_that_a_change_breaks(project: Path, space: str, edit: Edit, broken: list[tuple[int, str]]) -> None:
+    (project / TALK).write_text(SWEEP.replace("SPACE", space))
+    found = _verdicts(project, edit)["shout"].breaks
+    assert [(each.place.line, each.message) for each in found] == broken
+
+
+def test_a_default_of_a_pipeline_component_outside_of_what_is_taken(project: Path) -> None:
+    nested = NESTED.replace("inputs: {text: {type: string}}", "inputs: {tone: {type: string, default: high}}")
+    bound = nested.replace(
+        'inputs: {text: "${{parent.inputs.text}}"}', 'inputs: {text: a, tone: "${{parent.inputs.tone}}"}'
+    )
+    (project / "pipelines/nested.component.yml").write_text(bound)
+    (project / TALK).unlink()
+    [found] = _verdicts(project, _replace(SHOUT, "enum: [high, low]", "enum: [low]"))["shout"].breaks
+    assert (found.place.line, found.message) == (4, "the pipeline gives high to 'tone' of 'shout'")
 
 
 def test_a_pipeline_that_takes_the_newest_breaks_and_one_of_a_version_does_not(project: Path) -> None:
@@ -198,6 +268,27 @@ def test_a_version_may_be_higher_than_needed_never_lower(
 
     verdict = _verdicts(project, edit)["shout"]
     assert (verdict.status, verdict.needed) == (status, needed)
+
+
+@pytest.mark.parametrize("odd", ["1.1.0-rc.1", "2.0.0.1", "2024-01-01", "v2"])
+@pytest.mark.parametrize(("is_changed", "needed"), [(False, "1.0.0"), (True, "1.0.1")])
+def test_a_version_in_order_is_followed_by_no_odd_one(project: Path, odd: str, is_changed: bool, needed: str) -> None:
+    def edit(root: Path) -> None:
+        change(root / SHOUT, "version: 1.0.0 ", f"version: {odd} ")
+        if is_changed:
+            change(root / SHOUT, "--tone", "--colour")
+
+    verdict = _verdicts(project, edit)["shout"]
+    assert (verdict.status, verdict.needed, verdict.is_wrong) == ("odd", needed, True)
+
+
+def test_what_begins_with_an_odd_version_may_stay_and_go_on_with_another(project: Path) -> None:
+    change(project / SHOUT, "version: 1.0.0 ", "version: 2024-01-01 ")
+    assert _verdicts(project, lambda _: None) == {}
+    for version in ("2024-02-01", "1.0.0"):
+        edit = _replace(SHOUT, "version: 2024-01-01 ", f"version: {version} ")
+        assert _verdicts(project, edit)["shout"].status == "raised"
+        change(project / SHOUT, f"version: {version} ", "version: 2024-01-01 ")
 
 
 def test_a_version_is_not_lowered(project: Path) -> None:
@@ -291,8 +382,12 @@ def test_the_lock_is_text_of_its_content(project: Path) -> None:
     assert read_lock(text, "lock") == lock
     assert to_text(Lock(dict(reversed(lock.entries.items())))) == text
     assert text.endswith("}\n")
-    place = version_place(text, "lock", "talk")
+    place = version_place(text, "lock", read.items["pipeline", "talk"])
     assert text.splitlines()[place.line - 1][place.column - 1 :] == '"1.0.0"'
+    one_line = json.dumps(json.loads(text))
+    assert read_lock(one_line, "lock") == lock
+    place = version_place(one_line, "lock", read.items["pipeline", "talk"])
+    assert one_line[place.column - 1 :] == '"1.0.0"}}}'
     assert str(project) not in text
 
 
@@ -303,12 +398,14 @@ def test_the_lock_is_text_of_its_content(project: Path) -> None:
             "{\n <<<<",
             r"lock:2:2: this is not JSON: .* Take one side of a merge conflict, and call penstock publish --bump",
         ),
-        ("{}", r"lock:1:1: its format is None, and this penstock reads 1"),
+        ("{}", r"lock:1:1: its format is None, and this penstock reads 1\. Write it anew: penstock publish --bump"),
+        ("[]", r"lock:1:1: its format is None, and this penstock reads 1\. Write it anew: penstock publish --bump"),
+        (b"\xff", r"lock:1:1: this is not UTF-8 text\. Write it anew: penstock publish --bump"),
         ('{"format": 9}', r"lock:1:1: its format is 9, and this penstock reads 1; use the penstock that wrote it"),
         ('{"format": 1, "components": {"a": {}}}', r"lock:1:1: .*version.* Write it anew: penstock publish --bump"),
     ],
 )
-def test_a_lock_that_cannot_be_read(text: str, message: str) -> None:
+def test_a_lock_that_cannot_be_read(text: bytes | str, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         read_lock(text, "lock")
 

@@ -32,6 +32,8 @@ def test_what_follows_an_odd_version_is_not_known(odd: str) -> None:
         next_version(odd, "patch")
     assert is_enough("anything", odd, "major")
     assert not is_enough(odd, odd, "patch")
+    assert not is_enough(odd, "1.0.0", "patch")
+    assert is_enough("1.0.0", odd, "major")
 
 
 @given(versions, st.sampled_from(BUMPS))

@@ -24,11 +24,11 @@ from penstock.spec.source import Scalar, scalar_text
 class Names(Struct, frozen=True):
     """How what is published names what it needs: by short names in a workspace, by URIs in a registry.
 
-    `labels`: for each text of `labelled` the reference with a number in place of the label.
+    `labels`: for each kind and text of `labelled` the reference with a number in place of the label.
     """
 
     registry: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def reference(self, kind: str, name: str, version: str) -> str:
         """The reference to a version of an `environment` or a `component`."""
@@ -54,17 +54,20 @@ def entity_of(item: Item, version: str, project: Project, names: Names) -> Any:
 def _loaded(item: Item, version: str, project: Project, names: Names) -> Any:
     from azure.ai.ml import load_component, load_environment
 
+    own: list[dict[str, str]] = [{"version": version}]  # the client would read 1.10 as a number: 1.1
     if item.kind == "environment":
-        return load_environment(item.file)
+        return load_environment(item.file, params_override=own)
     if item.block is not None:
         document = item.block.document(item.name, version)
         needed = [project.items[key] for key in item.needs]
-        texts = {f"azureml:{each.name}:{each.version}": _named(each, names) for each in needed} | {**names.labels}
+        texts = {(str(each.kind), f"azureml:{each.name}:{each.version}"): _named(each, names) for each in needed}
+        texts |= names.labels
         jobs = {name: _renamed(node, texts) for name, node in document["jobs"].items()}
         text = yaml.safe_dump({**document, "jobs": jobs}, sort_keys=False)
         return _with_trials(load_component(io.StringIO(text), relative_origin=str(item.file)))
     changes = dict(_changes(project.components[item.file], item, project, names))
-    return _with_trials(load_component(item.file, params_override=[{key: value} for key, value in changes.items()]))
+    given = [*own, *({key: value} for key, value in changes.items())]
+    return _with_trials(load_component(item.file, params_override=given))
 
 
 def _with_trials(component: Any) -> Any:
@@ -79,9 +82,16 @@ def _named(item: Item, names: Names) -> str:
     return names.reference(item.kind, item.name, item.version)
 
 
-def _renamed(node: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    named = {key: texts.get(node[key], node[key]) for key in ("component", "trial") if isinstance(node.get(key), str)}
-    return {**node, **named}
+def _renamed(node: Mapping[str, Any], texts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    changed = {key: texts.get((kind, text), text) for key, kind, text in _named_by(node)}
+    return {**node, **changed}
+
+
+def _named_by(node: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What a node of a block names: the key, the kind, the text."""
+    for key in ("component", "trial", "environment"):
+        if isinstance(node.get(key), str):
+            yield key, _kind_at(key), node[key]
 
 
 def _changes(component: Component, item: Item, project: Project, names: Names) -> Iterator[tuple[str, str]]:
@@ -89,8 +99,8 @@ def _changes(component: Component, item: Item, project: Project, names: Names) -
     needed = {project.items[key].file: project.items[key] for key in item.needs}
     for path, text in references(component):
         if text.startswith("azureml:"):
-            if text in names.labels:
-                yield path, names.labels[text]
+            if (_kind_at(path), text) in names.labels:
+                yield path, names.labels[_kind_at(path), text]
             continue
         named = needed.get(Path(os.path.normpath(component.folder / text.removeprefix("file:"))))
         if named is not None:
@@ -104,6 +114,9 @@ def references(component: Component) -> Iterator[tuple[str, str]]:
             if isinstance(node.component, Scalar):
                 key = "trial" if node.type == "sweep" else "component"
                 yield f"jobs.{name}.{key}", scalar_text(node.component)
+            environment = node.source.get("environment")
+            if isinstance(environment, Scalar):
+                yield f"jobs.{name}.environment", scalar_text(environment)
         return
     task = component.source.mapping("task") if isinstance(component, OtherComponent) else None
     for path, source in (("", component.source), ("task.", task)):
@@ -112,16 +125,21 @@ def references(component: Component) -> Iterator[tuple[str, str]]:
             yield f"{path}environment", scalar_text(environment)
 
 
+def _kind_at(path: str) -> str:
+    """What the last word of a dotted path names: an environment or a component."""
+    return "environment" if path.rsplit(".", maxsplit=1)[-1] == "environment" else "component"
+
+
 def labelled(item: Item, project: Project) -> Iterator[tuple[str, str, AssetReference]]:
-    """What an item names by `@latest` or by no version at all: the text, the kind, and what it reads as."""
+    """What an item names by a label or by no version at all: the text, the kind, and what it reads as."""
     texts: list[tuple[str, str]] = []
     if item.block is not None:
         for node in item.block.jobs.values():
-            texts += [("component", node[key]) for key in ("component", "trial") if isinstance(node.get(key), str)]
+            texts += [(kind, text) for _, kind, text in _named_by(node)]
     elif item.file in project.components:
         for path, text in references(project.components[item.file]):
-            texts.append(("environment" if path.endswith("environment") else "component", text))
+            texts.append((_kind_at(path), text))
     for kind, text in texts:
         reference = read_reference(text)
-        if reference is not None and reference.is_latest and reference.registry is None:
+        if reference is not None and reference.version is None and reference.registry is None:
             yield text, kind, reference

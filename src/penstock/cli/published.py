@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from penstock.errors import DefinitionError, RunError
 from penstock.graph.library import Library
-from penstock.publish.lock import FILE, Lock, read_lock, to_text, version_place
+from penstock.publish.lock import FILE, Lock, LockError, read_lock, version_place
 from penstock.publish.project import Item, Project, read_project
 from penstock.publish.verdict import Verdict, judge, lock_of
 from penstock.spec.place import Place
@@ -25,7 +25,8 @@ FOLDERS = ("environments", "components", "pipelines")
 class Published(Struct, frozen=True):
     """A project as it is now. `root` is its folder; paths are as a person would write them from here.
 
-    `chosen` are the verdicts on what the command line is about, all of `verdicts` if it names nothing.
+    `chosen` are the verdicts on what the command line is about, all of `verdicts` if it names nothing. `unread` tells
+    why the lock could not be read, where it is taken for an empty one.
     """
 
     root: Path
@@ -34,22 +35,23 @@ class Published(Struct, frozen=True):
     chosen: list[Verdict]
     lock: Lock
     lock_text: str | None
+    unread: str = ""
 
     @property
     def lock_file(self) -> Path:
         return self.root / FILE
 
     @property
-    def next_lock(self) -> str:
-        """The text that the lock file has to have, as far as it is about what is chosen."""
+    def next_lock(self) -> Lock:
+        """What the lock has to say, as far as it is about what is chosen."""
         names = {verdict.item.key for verdict in self.chosen}
         others = {key: entry for key, entry in self.lock.entries.items() if key in self.project.items}
         kept = {key: entry for key, entry in others.items() if key not in names}
-        return to_text(Lock({**kept, **lock_of(self.chosen).entries}))
+        return Lock({**kept, **lock_of(self.chosen).entries})
 
     @property
     def is_current(self) -> bool:
-        return not self.wrong and self.lock_text == self.next_lock
+        return not self.wrong and self.lock_text is not None and self.lock == self.next_lock
 
     @property
     def wrong(self) -> list[Verdict]:
@@ -60,11 +62,17 @@ class Published(Struct, frozen=True):
         item = verdict.item
         if item.kind != "pipeline" or verdict.status == "new":
             return item.place
-        return version_place(self.lock_text or "", str(self.lock_file), item.name)
+        return self.locked_place(item)
+
+    def locked_place(self, item: Item) -> Place:
+        """Where the version of an item stands in the lock."""
+        return version_place(self.lock_text or "", str(self.lock_file), item)
 
 
-def read_published(paths: tuple[Path, ...]) -> Published:
+def read_published(paths: tuple[Path, ...], *, anew: bool = False) -> Published:
     """The project that `paths` lie in, or the working directory.
+
+    `anew`: take a lock that cannot be read for an empty one, and say so in `unread`.
 
     Raises:
         DefinitionError: a definition is wrong, a path does not exist or holds nothing to publish, the lock cannot be
@@ -79,9 +87,8 @@ def read_published(paths: tuple[Path, ...]) -> Published:
     top = project_root(here if here.is_dir() else here.parent)
     root = _from_here(top)
     try:
-        return _read(root, tuple(root / path.relative_to(top) if path.is_relative_to(top) else path for path in named))
-    except UnicodeDecodeError:
-        raise DefinitionError(f"{Place(str(root / FILE))}: this is not UTF-8 text; save it as UTF-8") from None
+        below = tuple(root / path.relative_to(top) if path.is_relative_to(top) else path for path in named)
+        return _read(root, below, anew=anew)
     except FileNotFoundError as error:
         raise DefinitionError(f"{error.filename} does not exist, and is part of what is published") from None
     except OSError as error:
@@ -94,17 +101,29 @@ def _from_here(top: Path) -> Path:
     return Path(os.path.relpath(top)) if here.is_relative_to(top) else Path(shown(top))
 
 
-def _read(root: Path, paths: tuple[Path, ...]) -> Published:
+def _read(root: Path, paths: tuple[Path, ...], *, anew: bool) -> Published:
     library = Library(RememberingDisk())
     files = list(dict.fromkeys(_files(root, paths)))
     unindexed = Digests(root / ".penstock" / "publish.db")  # never closed, so nothing is written
     project = read_project(files, root / "pipelines", library, unindexed)
-    lock_file = root / FILE
-    text = lock_file.read_text(encoding="utf-8") if lock_file.is_file() else None
-    lock = read_lock(text, str(lock_file))
+    data = _lock_data(root / FILE)
+    unread, lock = "", Lock()
+    try:
+        lock = read_lock(data, str(root / FILE))
+    except LockError as error:
+        if not anew:
+            raise
+        unread = error.what
+    text = data.decode("utf-8", "replace") if data is not None else None
     verdicts = judge(project, lock)
     names = {item.key for item in _chosen(project, root, paths)}
-    return Published(root, project, verdicts, [each for each in verdicts if each.item.key in names], lock, text)
+    return Published(root, project, verdicts, [each for each in verdicts if each.item.key in names], lock, text, unread)
+
+
+def _lock_data(file: Path) -> bytes | None:
+    if file.is_dir():
+        raise DefinitionError(f"{Place(str(file))}: here is a folder, and the lock has to be a file; remove it")
+    return file.read_bytes() if file.is_file() else None
 
 
 def _files(root: Path, paths: tuple[Path, ...]) -> Iterator[Path]:

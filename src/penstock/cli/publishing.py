@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from penstock.azure.assets import Assets
 from penstock.azure.client import connect
@@ -33,10 +34,15 @@ def publish(paths: tuple[Path, ...], stage_name: str | None, form: str, *, dry: 
         raise DefinitionError("\n".join([*check_lines(published), _NOT_CURRENT]))
     stage = read_stage(published.root, stage_name)
     publisher = Publisher(Assets(connect(stage, registry=bool(stage.registry))), published.project, stage.registry)
-    found = publisher.look(_versions(published), differing=dry)
+    found = _with_places(publisher.look(_versions(published), differing=dry), published)
     refused = [outcome for outcome in found if outcome.status == "refused"]
     if not dry and not refused:
-        found = publisher.write(found, lambda outcome: click.echo(_line(outcome, _DONE), err=form == "json"))
+
+        def told(outcome: Outcome) -> None:
+            click.echo(_line(_with_place(outcome, published), _DONE), err=form == "json")
+
+        found = publisher.write(found, told)
+        found = _with_places(found, published)
         refused = [outcome for outcome in found if outcome.status == "refused"]
     elif form == "text":
         for outcome in found if dry else refused:
@@ -52,6 +58,21 @@ _NOT_CURRENT = "Nothing was published: versions and content do not fit. Write wh
 
 def _versions(published: Published) -> list[tuple[Any, str]]:
     return [(verdict.item, verdict.version) for verdict in published.chosen]
+
+
+def _with_places(outcomes: Iterable[Outcome], published: Published) -> list[Outcome]:
+    return [_with_place(outcome, published) for outcome in outcomes]
+
+
+def _with_place(outcome: Outcome, published: Published) -> Outcome:
+    """One that is refused, with the place of its version; that of a pipeline stands in the lock alone."""
+    if outcome.status != "refused":
+        return outcome
+    item = outcome.item
+    where = f"{published.locked_place(item)}, the only place of a pipeline's version"
+    if item.kind != "pipeline":
+        where = f"{item.place}, then call penstock publish --bump"
+    return replace(outcome, why=f"{outcome.why}. Write it at {where}")
 
 
 def _line(outcome: Outcome, words: dict[str, str]) -> str:

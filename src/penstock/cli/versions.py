@@ -9,18 +9,23 @@ from penstock.cli.bump import Bumped
 from penstock.cli.published import Published
 from penstock.publish.breaks import Break, deprecated_uses
 from penstock.publish.verdict import Verdict
+from penstock.publish.version import FIRST
 
 
 def check_lines(published: Published) -> Iterator[str]:
     """What is wrong, or not in the lock yet; warnings about deprecated components first."""
     for each in deprecated_uses(published.project):
         yield f"{each.place}: warning: {each.message}"
+    right = published.next_lock
     for verdict in published.chosen:
         if verdict.is_wrong:
             yield f"{published.place(verdict)}: error: {_wrong(verdict)}"
             yield from (f"    breaks {each.place}: {each.message}" for each in verdict.breaks)
         elif verdict.status != "same":
             yield f"{published.place(verdict)}: error: {_unlocked(verdict)}"
+        elif published.lock.get(*verdict.item.key) != right.get(*verdict.item.key):
+            what = f"{verdict.item.kind} {verdict.item.name}: the lock does not say here what its digest stands for"
+            yield f"{published.locked_place(verdict.item)}: error: {what}"
     gone = [f"{kind} {name}" for kind, name in published.lock.entries if (kind, name) not in published.project.items]
     if gone:
         yield f"{published.lock_file}:1:1: error: the lock holds what is no longer here: {', '.join(sorted(gone))}"
@@ -30,6 +35,9 @@ def _wrong(verdict: Verdict) -> str:
     what = f"{verdict.item.kind} {verdict.item.name} {verdict.version}"
     if verdict.status == "lowered":
         return f"{what}: its version was {verdict.before} before, and a version is never lowered"
+    if verdict.status == "odd":
+        odd = f"is neither a whole number nor MAJOR.MINOR.PATCH as {verdict.before} was"
+        return f"{what} {odd}, so none is known to follow it: write {verdict.needed} or higher"
     raised = (
         f"is not enough after {verdict.before}" if verdict.version != verdict.before else "stands for other content"
     )
@@ -76,6 +84,8 @@ def _place(each: Break) -> dict[str, Any]:
 
 def bump_lines(bumped: Bumped) -> Iterator[str]:
     """What has been written, and what is left to a person."""
+    if bumped.unread:
+        yield f"{bumped.unread}. It was taken for empty: nothing was compared, and pipelines begin at {FIRST}"
     for each in bumped.verdicts:
         what = f"{each.item.kind} {each.item.name} {each.version} -> {each.needed}"
         yield f"{what} ({each.bump}): {'; '.join(each.reasons)}" if each.bump else what
@@ -100,5 +110,6 @@ def bump_json(bumped: Bumped) -> dict[str, Any]:
         }
         for each in bumped.verdicts
     ]
+    more = {"lock_unread": bumped.unread} if bumped.unread else {}
     naming = [{"file": place.file, "line": place.line, "column": place.column} for place in bumped.naming]
-    return {"bumped": verdicts, "written": [str(file) for file in bumped.files], "naming_old_versions": naming}
+    return {"bumped": verdicts, "written": [str(file) for file in bumped.files], "naming_old_versions": naming, **more}

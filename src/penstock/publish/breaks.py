@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.graph.literals import coerce
 from penstock.graph.model import Invalid
 from penstock.publish.interface import Change
 from penstock.publish.project import Item, Project
-from penstock.spec.model import Component, InputPort, JobNode, PipelineComponent
+from penstock.spec.model import Component, InputPort, InputValue, JobNode, PipelineComponent
 from penstock.spec.place import Place
 from penstock.spec.reference import read_reference
-from penstock.spec.source import Scalar, scalar_text
+from penstock.spec.source import Entry, Node, Scalar, Sequence, scalar_text
+from penstock.spec.source import Mapping as Object
 
 DEPRECATED = "deprecated"
 
@@ -28,9 +30,10 @@ class Break(Struct, frozen=True, order=True):
 
 
 class _Graph(Struct, frozen=True):
-    """The nodes of a pipeline, of a job or a component."""
+    """The nodes of a pipeline, of a job or a component, and the plain values of its inputs."""
 
     jobs: Mapping[str, JobNode]
+    values: Mapping[str, Scalar]
 
 
 def broken_by(item: Item, component: Component, changes: Iterable[Change], project: Project) -> list[Break]:
@@ -59,10 +62,12 @@ def naming(item: Item, version: str, project: Project) -> list[Place]:
 
 def _graphs(project: Project) -> Iterator[_Graph]:
     for job in project.jobs.values():
-        yield _Graph(job.jobs)
+        given = {name: value.scalar for name, value in job.inputs.items() if value.scalar is not None}
+        yield _Graph(job.jobs, given)
     for component in project.components.values():
         if isinstance(component, PipelineComponent):
-            yield _Graph(component.jobs)
+            defaults = {name: port.default for name, port in component.inputs.items() if port.default is not None}
+            yield _Graph(component.jobs, defaults)
 
 
 def _uses(node: JobNode, item: Item) -> bool:
@@ -80,18 +85,57 @@ def _at_node(node: JobNode, change: Change, component: Component, graph: _Graph)
     if change.kind == "output":
         yield from _at_output(node, change, graph)
         return
-    given = node.inputs.get(change.port)
+    given, searched = node.inputs.get(change.port), _searched(node, change.port)
     if change.what == "required":
-        if given is None and change.port not in node.searched:
+        if given is None and searched is None:
             yield Break(node.place, f"'{node.name}' gives no value to '{change.port}'")
-    elif given is None:
-        return
     elif change.what == "narrowed":
-        port = component.inputs[change.port]
-        if given.scalar is not None and _refused(given.scalar, port):
-            yield Break(given.value_place, f"'{node.name}' gives {scalar_text(given.scalar)} to '{change.port}'")
+        yield from _outside(node, component.inputs[change.port], given, graph)
     else:
-        yield Break(given.place, f"'{node.name}' gives a value to '{change.port}'")
+        if given is not None:
+            yield Break(given.place, f"'{node.name}' gives a value to '{change.port}'")
+        if searched is not None:
+            yield Break(searched.key.place, f"'{node.name}' searches '{change.port}'")
+
+
+def _searched(node: JobNode, port: str) -> Entry | None:
+    """What the search space of a sweep says of an input of its trial."""
+    space = node.source.mapping("search_space")
+    return space.entries.get(port) if space is not None else None
+
+
+def _outside(node: JobNode, port: InputPort, given: InputValue | None, graph: _Graph) -> Iterator[Break]:
+    """The values that an input gets at a node and does not take."""
+    bound = given.template.binding if given is not None and given.template is not None else None
+    value = given.scalar if given is not None else None
+    if bound is not None and bound.path[:2] == ("parent", "inputs"):
+        value = graph.values.get(".".join(bound.path[2:]))
+        if value is not None and _refused(value, port):
+            message = f"the pipeline gives {scalar_text(value)} to '{port.name}' of '{node.name}'"
+            yield Break(value.place, message)
+    elif given is not None and value is not None and _refused(value, port):
+        yield Break(given.value_place, f"'{node.name}' gives {scalar_text(value)} to '{port.name}'")
+    searched = _searched(node, port.name)
+    for value in _offered(searched.value) if searched is not None else ():
+        if _refused(value, port):
+            yield Break(value.place, f"'{node.name}' searches '{port.name}' at {scalar_text(value)}")
+
+
+def _offered(space: Node) -> Iterator[Scalar]:
+    """The values of a choice, the ends of a range; those of a logarithmic or a normal one are not known here."""
+    if not isinstance(space, Object):
+        return
+    kind = (space.text("type") or "choice").lower()
+    values = space.get("values")
+    if kind == "choice" and isinstance(values, Sequence):
+        yield from (each for each in values.items if isinstance(each, Scalar))
+    for key in ("min_value", "max_value") if kind in ("uniform", "quniform") else ():
+        end = space.get(key)
+        if isinstance(end, Scalar):
+            yield end
+    upper = space.get("upper")
+    if kind == "randint" and isinstance(upper, Scalar) and isinstance(upper.value, int):
+        yield from (replace(upper, value=value, text=str(value)) for value in (0, upper.value - 1))
 
 
 def _refused(value: Scalar, port: InputPort) -> bool:

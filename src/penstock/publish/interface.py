@@ -113,14 +113,37 @@ def _changed(name: str, old: InputPort, new: InputPort) -> Iterator[Change]:
         yield Change("required", "input", name, "major", f"the input '{name}' has become required")
     elif old.is_required and not new.is_required:
         yield Change("relaxed", "input", name, "patch", f"the input '{name}' may be left out now")
-    elif old.default != new.default or old.optional != new.optional:
-        message = f"the input '{name}' has another default: {new.default!r}, no longer {old.default!r}"
-        yield Change("default", "input", name, "patch", message)
+    else:
+        for said in _otherwise(old, new):
+            yield Change("default", "input", name, "patch", f"the input '{name}' {said}")
     fewer = [*_fewer(old, new)]
     if fewer:
         yield Change("narrowed", "input", name, "major", f"the input '{name}' takes less: {', '.join(fewer)}")
-    elif (old.min, old.max, old.enum) != (new.min, new.max, new.enum):
+    elif _takes_more(old, new):
         yield Change("relaxed", "input", name, "patch", f"the input '{name}' takes more values")
+    elif repr((old.min, old.max, old.enum)) != repr((new.min, new.max, new.enum)):
+        yield Change("relaxed", "input", name, "patch", f"the input '{name}' takes the same values, written otherwise")
+
+
+def _otherwise(old: InputPort, new: InputPort) -> Iterator[str]:
+    """What differs of what an input gets if nobody gives it a value. 2 and 2.0 are two texts on a command line."""
+    if new.default is None and old.default is not None:
+        yield f"has no default any more: it was {old.default!r}"
+    elif old.default is None and new.default is not None:
+        yield f"has a default now: {new.default!r}"
+    elif repr(old.default) != repr(new.default):
+        yield f"has another default: {new.default!r}, no longer {old.default!r}"
+    if old.optional != new.optional:
+        yield "is optional now" if new.optional else "is not optional any more"
+
+
+def _takes_more(old: InputPort, new: InputPort) -> bool:
+    """Whether an input takes a value that it did not take before."""
+    if old.min is not None and (new.min is None or new.min < old.min):
+        return True
+    if old.max is not None and (new.max is None or new.max > old.max):
+        return True
+    return old.enum is not None and (new.enum is None or any(value not in old.enum for value in new.enum))
 
 
 def _fewer(old: InputPort, new: InputPort) -> Iterator[str]:

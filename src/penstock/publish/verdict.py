@@ -13,7 +13,7 @@ from penstock.publish.lock import Lock, Locked, locked
 from penstock.publish.project import Item, Project
 from penstock.publish.version import FIRST, Bump, highest, is_enough, is_lower, is_version, next_version
 
-Status = Literal["same", "new", "raised", "changed", "lowered"]
+Status = Literal["same", "new", "raised", "changed", "lowered", "odd"]
 _PARTS = {
     "code": "the snapshot changed",
     "command": "the command changed",
@@ -30,7 +30,8 @@ class Verdict(Struct, frozen=True):
 
     Attributes:
         status: same; new, and raised (a version that is high enough), of which the lock does not know yet; changed
-            without a version that is high enough; lowered, below a version that has been.
+            without a version that is high enough; lowered, below a version that has been; odd, neither a whole number
+            nor MAJOR.MINOR.PATCH after one that was.
         version: the item's own; of a pipeline that of the lock, where alone it stands, or the one that it gets.
         needed: the lowest version that would do, if `version` does not and one is known.
         bump: what the change asks for; None if the content is the same.
@@ -49,7 +50,7 @@ class Verdict(Struct, frozen=True):
 
     @property
     def is_wrong(self) -> bool:
-        return self.status in ("changed", "lowered")
+        return self.status in ("changed", "lowered", "odd")
 
 
 def judge(project: Project, lock: Lock) -> list[Verdict]:
@@ -61,19 +62,22 @@ def _judged(item: Item, before: Locked | None, project: Project) -> Verdict:
     if before is None:
         return Verdict(item, "new", item.version or FIRST)
     version = item.version or before.version
+    is_odd = is_version(before.version) and not is_version(version)
     if item.digest == before.digest:
-        status: Status = "same" if version == before.version else "raised"
+        if is_odd:
+            return Verdict(item, "odd", version, before.version, before.version)
         if is_lower(version, before.version):
             return Verdict(item, "lowered", version, before.version, before.version)
-        return Verdict(item, status, version, before.version)
+        return Verdict(item, "same" if version == before.version else "raised", version, before.version)
     changes = _changes(item, before)
     bump = highest([change.bump for change in changes])
-    reasons = (*(change.message for change in changes), *_changed_parts(item, before))
+    reasons = (*(change.message for change in changes), *_changed_parts(item, before)) or ("its content changed",)
     component = project.components.get(item.file)
     breaks = tuple(broken_by(item, component, changes, project)) if component is not None else ()
     enough = is_enough(version, before.version, bump)
     needed = next_version(before.version, bump) if not enough and is_version(before.version) else None
-    return Verdict(item, "raised" if enough else "changed", version, before.version, needed, bump, reasons, breaks)
+    status: Status = "raised" if enough else "odd" if is_odd else "changed"
+    return Verdict(item, status, version, before.version, needed, bump, reasons, breaks)
 
 
 def _changes(item: Item, before: Locked) -> list[Change]:

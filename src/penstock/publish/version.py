@@ -1,7 +1,8 @@
 """Versions: which one follows, and whether one has been raised enough.
 
 A component bears MAJOR.MINOR.PATCH (https://semver.org) or a whole number, as environments do; both are numbers with
-dots between them, and of fewer than three the last one stands for what is missing.
+dots between them, and of fewer than three the last one stands for what is missing. Any other version is odd (a date,
+1.0.0-rc.1): none is known to follow it. What begins with one may go on with another; what has begun in order stays so.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def next_version(version: str, bump: Bump) -> str:
 
 
 def is_enough(version: str, before: str, bump: Bump) -> bool:
-    """Whether `version` is as high as a `bump` of `before` asks for; of odd versions, whether it is another one."""
-    if not is_version(version) or not is_version(before):
+    """Whether `version` is as high as a `bump` of `before` asks for; after an odd one, whether it is another one."""
+    if not is_version(before):
         return version != before
-    return _numbers(version) >= _numbers(next_version(before, bump))
+    return is_version(version) and _numbers(version) >= _numbers(next_version(before, bump))
 
 
 def is_lower(version: str, before: str) -> bool:

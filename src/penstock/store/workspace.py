@@ -294,3 +294,13 @@ def write_atomically(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Give a file that is a person's other content, as `write_atomically`: a link stays one, the mode what it is."""
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    if target.exists():
+        shutil.copymode(target, temporary)
+    temporary.replace(target)
