@@ -155,6 +155,7 @@ def test_a_dry_run_writes_nothing_and_shows_the_difference(published: Call, proj
 
 
 def test_the_newest_becomes_a_number(published: Call, project: Path, azure: LocalAzure) -> None:
+    azure.documents.put(f"{azure.workspace}/environments/given", {"properties": {}})
     for number in ("6", "7"):
         path = f"{azure.workspace}/environments/given/versions/{number}"
         azure.documents.put(path, {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}})

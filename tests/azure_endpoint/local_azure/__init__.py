@@ -52,7 +52,7 @@ class LocalAzure:
         self.certificates = make_certificates(folder)
         self.faults, self.documents = Faults(), Documents()
         self.azurite = Azurite(_made(folder / "azurite"), self.certificates)
-        self.resources = Resources(self.documents, Operations(self.faults))
+        self.resources = Resources(SUBSCRIPTION, self.documents, Operations(self.faults))
         self.workspaces = Workspaces(self.resources, self.azurite)
         self.blobs = Blobs(self.azurite, self.documents)
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)

@@ -78,7 +78,7 @@ class Jobs:
         resources.checked["workspaces/jobs"] = self._check
         resources.written["workspaces/jobs"] = self._start
         resources.found["workspaces/jobs"] = self._child_document
-        resources.actions["cancel"] = self._cancel
+        resources.actions["workspaces/jobs/cancel"] = self._cancel
 
     def by_name(self, workspace: str, name: str) -> Job | None:
         return self.jobs.get(f"{workspace}/jobs/{name}".lower())
