@@ -79,6 +79,15 @@ def _bound(value: str) -> dict[str, Any]:
     return _job(jobs={"a": {"componentId": "azureml:c:1", "type": "command", "inputs": ports}})
 
 
+def _of(component: str) -> dict[str, Any]:
+    return _job(jobs={"a": {"componentId": component}})
+
+
+def _schedule(job: dict[str, Any]) -> dict[str, Any]:
+    action = {"actionType": "CreateJob", "jobDefinition": job["properties"]}
+    return {"properties": {"trigger": {"triggerType": "Cron", "expression": "0 3 * * *"}, "action": action}}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "told"),
     [
@@ -91,12 +100,32 @@ def _bound(value: str) -> dict[str, Any]:
         ("data/d/versions/2", {"properties": {"dataType": "uri_file"}}, 400, "dataUri: required in UriFileDataVersion"),
         ("components/c/versions/2", _component(environment="azureml:other:1"), 404, "environments/other/versions/1"),
         ("components/c/versions/2", _component(environment="azureml:base:2"), 404, "environments/base/versions/2"),
-        ("jobs/j", _job(jobs={"a": {"componentId": "azureml:gone:1"}}), 404, "components/gone/versions/1"),
+        (
+            "components/c/versions/2",
+            _component(name="d"),
+            400,
+            "name of the componentSpec is d, that of the request is c",
+        ),
+        (
+            "components/c/versions/2",
+            _component(version="3"),
+            400,
+            "version of the componentSpec is 3, that of the request",
+        ),
+        ("components/c/versions/2", _component(comand="x"), 400, "is invalid: {'comand': ['Unknown field.']}"),
+        ("components/c/versions/2", _component(inputs={"n": {"type": "text"}}), 400, "is invalid: {'inputs': {'n': "),
+        ("components/c/versions/2", _component(type="nonsense"), 400, "Unsupported component type: nonsense"),
+        ("jobs/j", _of("azureml:gone:1"), 404, "components/gone/versions/1"),
         ("jobs/j", _job(settings={"default_compute": "{ws}/computes/gpu"}), 404, "computes/gpu could not be found"),
         ("jobs/j", _bound("${{parent.inputs.gone}}"), 400, "there is no input gone"),
         ("jobs/j", _bound("${{parent.jobs.gone.outputs.o}}"), 400, "there is no node gone"),
         ("jobs/j", _bound("${{parent.jobs.a}}"), 400, "which names no output"),
         ("jobs/j", {"properties": {"jobType": "Pipeline", "jobs": []}}, 400, "properties.jobs: an object is needed"),
+        ("jobs/j", _job(), 400, "Node a gives the input n, which its component azureml:c:1 has not"),
+        ("schedules/s", _schedule(_job()), 400, "Node a gives the input n, which its component azureml:c:1 has not"),
+        ("schedules/s", _schedule(_bound("${{parent.inputs.gone}}")), 400, "there is no input gone"),
+        ("schedules/s", _schedule(_bound("${{parent.jobs.gone.outputs.o}}")), 400, "there is no node gone"),
+        ("schedules/s", _schedule(_of("azureml:gone:1")), 404, "components/gone/versions/1 could not be found"),
         ("nonsense/x", IMAGE, 404, "The resource type 'workspaces/nonsense' could not be found in the namespace"),
         ("environments/base/versions/1/x/y", IMAGE, 404, "'workspaces/environments/versions/x' could not be found"),
         ("environments/b ad!/versions/1", IMAGE, 400, "The name 'b ad!' is invalid: 1 to 255 letters, digits"),
