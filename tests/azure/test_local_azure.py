@@ -233,3 +233,20 @@ def test_models_and_data_pass_through_it(client: MLClient, tmp_path: Path) -> No
     client.models.download("m", "2", download_path=str(tmp_path / "got"))
     assert [file.read_text() for file in (tmp_path / "got").rglob("weights")] == ["1 2 3"]
     assert client.data.get("d", label="latest").version == "2"
+
+
+def test_a_fault_that_does_not_strike_as_often_as_was_said_is_told(azure: LocalAzure, send: Send) -> None:
+    def ask() -> int:
+        return send("GET", f"{azure.workspace}?{VERSION}").status_code
+
+    twice = azure.faults.add("GET .*/workspaces/", "unavailable", times=2, after=1)
+    told = [(ask(), azure.faults.unmet == []) for _ in range(4)]
+    assert told == [(200, False), (503, False), (503, True), (200, True)]
+    azure.faults.lift()
+    lasting = azure.faults.add("GET .*/workspaces/", "unavailable", times=None)
+    with pytest.raises(AssertionError, match="times=None"):
+        azure.faults.lift()
+    assert azure.faults.unmet == [lasting] != [twice]
+    assert [ask(), ask(), ask()] == [503, 503, 503]
+    azure.faults.lift()
+    assert ask() == 200
