@@ -118,7 +118,8 @@ def azure_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzur
 
 
 @pytest.fixture
-def azure(azure_of_all: LocalAzure) -> LocalAzure:
+def azure(azure_of_all: LocalAzure) -> Iterator[LocalAzure]:
     """A local Azure with one empty workspace; `environment` is what leads a process there."""
     azure_of_all.reset()
-    return azure_of_all
+    yield azure_of_all
+    assert azure_of_all.faults.unmet == []

@@ -71,7 +71,7 @@ def test_a_submission_of_which_nobody_knows_tells_how_to_go_on(
     client: MLClient, azure: LocalAzure, tmp_path: Path
 ) -> None:
     azure.faults.add(JOB, "lost_after", times=4)
-    azure.faults.add(r"GET management\S+/jobs/", "lost", times=99)
+    azure.faults.add(r"GET management\S+/jobs/", "lost", times=None)
     with pytest.raises(AzureError, match=r"submit it again by this name \(--name the_job\), and it is one job"):
         _submit(client, tmp_path)
 
@@ -99,13 +99,13 @@ def test_an_azure_that_is_away_for_longer_is_told_and_waited_out(
 
 def test_what_does_not_pass_is_told_at_once(client: MLClient, azure: LocalAzure, tmp_path: Path) -> None:
     name = _submit(client, tmp_path)
-    azure.faults.add(r"GET management\S+/jobs/", "forbidden", times=99)
+    azure.faults.add(r"GET management\S+/jobs/", "forbidden", times=None)
     with pytest.raises(AzureError, match=r"job the_job: Azure says: The client does not have authorization .*\(403\)"):
         _follow(client, name)
 
 
 def test_who_may_not_sign_in_is_told(client: MLClient, azure: LocalAzure, tmp_path: Path) -> None:
-    azure.faults.add(SIGN_IN, "forbidden", times=99)
+    azure.faults.add(SIGN_IN, "forbidden", times=None)
     with pytest.raises(AzureError, match=r"job the_job: cannot sign in to Azure: .*az login"):
         _submit(client, tmp_path)
     assert azure.documents.get(f"{azure.workspace}/jobs/the_job") is None

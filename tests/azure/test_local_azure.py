@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from local_azure import LocalAzure
 
+Send = Callable[..., requests.Response]
 Put = Callable[..., tuple[int, str]]
+VERSION = "api-version=2024-01-01"
 IMAGE = {"properties": {"image": "ubuntu:22.04", "tags": {}}}
+DEPLOYMENT = {"location": "westeurope", "properties": {"endpointComputeType": "Managed"}}
 DATA = {"properties": {"dataType": "uri_file", "dataUri": "azureml://datastores/workspaceblobstore/paths/a.csv"}}
 
 
@@ -36,15 +39,26 @@ def client(tmp_path: Path) -> MLClient:
 
 
 @pytest.fixture
-def put(azure: LocalAzure) -> Put:
-    """PUT a body to a path in the workspace; returns the status and the message of the answer."""
+def send(azure: LocalAzure) -> Send:
+    """Send a request to a path of management.azure.com."""
     from azure.identity import DefaultAzureCredential
 
     token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
 
-    def call(path: str, body: Any, token: str = token, workspace: str = azure.workspace) -> tuple[int, str]:
-        url = f"https://management.azure.com{workspace}/{path}?api-version=2024-01-01"
-        answer = requests.put(url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    def call(method: str, path: str, body: Any = None, token: str = token) -> requests.Response:
+        url = f"https://management.azure.com{path}"
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, url, json=body, headers=headers, timeout=30)
+
+    return call
+
+
+@pytest.fixture
+def put(azure: LocalAzure, send: Send) -> Put:
+    """PUT a body to a path in the workspace; returns the status and the message of the answer."""
+
+    def call(path: str, body: Any, workspace: str = azure.workspace, **more: str) -> tuple[int, str]:
+        answer = send("PUT", f"{workspace}/{path}?{VERSION}", body, **more)
         return answer.status_code, str(answer.json().get("error", {}).get("message", ""))
 
     return call
@@ -65,6 +79,15 @@ def _bound(value: str) -> dict[str, Any]:
     return _job(jobs={"a": {"componentId": "azureml:c:1", "type": "command", "inputs": ports}})
 
 
+def _of(component: str) -> dict[str, Any]:
+    return _job(jobs={"a": {"componentId": component}})
+
+
+def _schedule(job: dict[str, Any]) -> dict[str, Any]:
+    action = {"actionType": "CreateJob", "jobDefinition": job["properties"]}
+    return {"properties": {"trigger": {"triggerType": "Cron", "expression": "0 3 * * *"}, "action": action}}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "told"),
     [
@@ -77,12 +100,37 @@ def _bound(value: str) -> dict[str, Any]:
         ("data/d/versions/2", {"properties": {"dataType": "uri_file"}}, 400, "dataUri: required in UriFileDataVersion"),
         ("components/c/versions/2", _component(environment="azureml:other:1"), 404, "environments/other/versions/1"),
         ("components/c/versions/2", _component(environment="azureml:base:2"), 404, "environments/base/versions/2"),
-        ("jobs/j", _job(jobs={"a": {"componentId": "azureml:gone:1"}}), 404, "components/gone/versions/1"),
+        (
+            "components/c/versions/2",
+            _component(name="d"),
+            400,
+            "name of the componentSpec is d, that of the request is c",
+        ),
+        (
+            "components/c/versions/2",
+            _component(version="3"),
+            400,
+            "version of the componentSpec is 3, that of the request",
+        ),
+        ("components/c/versions/2", _component(comand="x"), 400, "is invalid: {'comand': ['Unknown field.']}"),
+        ("components/c/versions/2", _component(inputs={"n": {"type": "text"}}), 400, "is invalid: {'inputs': {'n': "),
+        ("components/c/versions/2", _component(type="nonsense"), 400, "Unsupported component type: nonsense"),
+        ("jobs/j", _of("azureml:gone:1"), 404, "components/gone/versions/1"),
         ("jobs/j", _job(settings={"default_compute": "{ws}/computes/gpu"}), 404, "computes/gpu could not be found"),
         ("jobs/j", _bound("${{parent.inputs.gone}}"), 400, "there is no input gone"),
         ("jobs/j", _bound("${{parent.jobs.gone.outputs.o}}"), 400, "there is no node gone"),
         ("jobs/j", _bound("${{parent.jobs.a}}"), 400, "which names no output"),
         ("jobs/j", {"properties": {"jobType": "Pipeline", "jobs": []}}, 400, "properties.jobs: an object is needed"),
+        ("jobs/j", _job(), 400, "Node a gives the input n, which its component azureml:c:1 has not"),
+        ("schedules/s", _schedule(_job()), 400, "Node a gives the input n, which its component azureml:c:1 has not"),
+        ("schedules/s", _schedule(_bound("${{parent.inputs.gone}}")), 400, "there is no input gone"),
+        ("schedules/s", _schedule(_bound("${{parent.jobs.gone.outputs.o}}")), 400, "there is no node gone"),
+        ("schedules/s", _schedule(_of("azureml:gone:1")), 404, "components/gone/versions/1 could not be found"),
+        ("nonsense/x", IMAGE, 404, "The resource type 'workspaces/nonsense' could not be found in the namespace"),
+        ("environments/base/versions/1/x/y", IMAGE, 404, "'workspaces/environments/versions/x' could not be found"),
+        ("environments/b ad!/versions/1", IMAGE, 400, "The name 'b ad!' is invalid: 1 to 255 letters, digits"),
+        ("environments/base/versions/-1", IMAGE, 400, "The name '-1' is invalid"),
+        ("onlineEndpoints/gone/deployments/one", DEPLOYMENT, 404, "onlineEndpoints/gone could not be found."),
     ],
 )
 def test_what_is_refused(azure: LocalAzure, put: Put, path: str, body: Any, status: int, told: str) -> None:
@@ -99,6 +147,57 @@ def test_what_is_refused(azure: LocalAzure, put: Put, path: str, body: Any, stat
     assert (answered, told in message) == (status, True), message
     assert sorted(azure.documents) == before
     assert put("environments/base/versions/1", IMAGE)[0] == 200  # the same once more is no fault
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "told"),
+    [
+        (
+            "GET",
+            "{ws}/nonsense",
+            404,
+            "InvalidResourceType",
+            "'workspaces/nonsense' could not be found in the namespace",
+        ),
+        ("GET", "{ws}/nonsense/x", 404, "InvalidResourceType", "'workspaces/nonsense' could not be found"),
+        ("GET", "{group}/nonsense", 404, "InvalidResourceType", "could not be found"),
+        ("GET", "{ws}/models/gone/versions", 404, "ResourceNotFound", "models/gone could not be found"),
+        ("GET", "{ws}/onlineEndpoints/gone/deployments", 404, "ResourceNotFound", "onlineEndpoints/gone could not be"),
+        ("GET", "{ws}-not/models", 404, "ResourceNotFound", "mlw-penstock-not could not be found"),
+        (
+            "GET",
+            "/subscriptions/1-2/resourceGroups",
+            404,
+            "SubscriptionNotFound",
+            "The subscription '1-2' could not be",
+        ),
+        ("POST", "{ws}/onlineEndpoints/gone/listKeys", 404, "ResourceNotFound", "onlineEndpoints/gone could not be"),
+        ("POST", "{ws}/datastores/gone/listSecrets", 404, "ResourceNotFound", "datastores/gone could not be found"),
+        ("POST", "{ws}/listKeys", 404, "InvalidResourceType", "listKeys: not answered here"),
+        ("POST", "{ws}/models/m/versions/1/listSecrets", 404, "InvalidResourceType", "listSecrets: not answered here"),
+        ("POST", "{ws}-not/codes/c/versions/1/startPendingUpload", 404, "ResourceNotFound", "-not could not be found"),
+    ],
+)
+def test_what_is_not_there(
+    azure: LocalAzure, send: Send, method: str, path: str, status: int, code: str, told: str
+) -> None:
+    answer = send(method, f"{path.format(ws=azure.workspace, group=azure.group)}?{VERSION}")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], told in error["message"]) == (status, code, True), error
+
+
+def test_a_request_says_which_api_it_is_for(azure: LocalAzure, send: Send) -> None:
+    answer = send("GET", azure.workspace)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "MissingApiVersionParameter")
+
+
+def test_a_version_is_not_changed_by_a_patch(azure: LocalAzure, put: Put, send: Send) -> None:
+    path = f"{azure.workspace}/environments/base/versions/1?{VERSION}"
+    assert put("environments/base/versions/1", IMAGE)[0] == 201
+    refused = send("PATCH", path, {"properties": {"image": "debian"}})
+    assert (refused.status_code, "it differs in image" in refused.text) == (409, True), refused.text
+    assert send("PATCH", path, {"properties": {"tags": {"n": "1"}}}).status_code == 200
+    assert send("GET", path).json()["properties"] == {"image": "ubuntu:22.04", "tags": {"n": "1"}}
 
 
 def test_who_may_not_and_what_is_not_there(azure: LocalAzure, put: Put) -> None:
@@ -134,3 +233,20 @@ def test_models_and_data_pass_through_it(client: MLClient, tmp_path: Path) -> No
     client.models.download("m", "2", download_path=str(tmp_path / "got"))
     assert [file.read_text() for file in (tmp_path / "got").rglob("weights")] == ["1 2 3"]
     assert client.data.get("d", label="latest").version == "2"
+
+
+def test_a_fault_that_does_not_strike_as_often_as_was_said_is_told(azure: LocalAzure, send: Send) -> None:
+    def ask() -> int:
+        return send("GET", f"{azure.workspace}?{VERSION}").status_code
+
+    twice = azure.faults.add("GET .*/workspaces/", "unavailable", times=2, after=1)
+    told = [(ask(), azure.faults.unmet == []) for _ in range(4)]
+    assert told == [(200, False), (503, False), (503, True), (200, True)]
+    azure.faults.lift()
+    lasting = azure.faults.add("GET .*/workspaces/", "unavailable", times=None)
+    with pytest.raises(AssertionError, match="times=None"):
+        azure.faults.lift()
+    assert azure.faults.unmet == [lasting] != [twice]
+    assert [ask(), ask(), ask()] == [503, 503, 503]
+    azure.faults.lift()
+    assert ask() == 200

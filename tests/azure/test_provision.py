@@ -88,6 +88,7 @@ def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: P
     assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "waits"
     component = f"{azure.workspace}/components/batch_score_diabetes/versions"
     body = {"properties": {"componentSpec": {"type": "pipeline", "name": "batch_score_diabetes"}}}
+    azure.documents.put(component.removesuffix("/versions"), {"properties": {}})
     azure.documents.put(f"{component}/1.0.0", body)
     assert provision("--stage", "prod", **variables)[DEPLOYMENT] == "create"
     endpoint = azure.documents.get(f"{azure.workspace}/batchEndpoints/diabetes-batch")

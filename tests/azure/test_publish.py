@@ -169,6 +169,7 @@ def test_a_version_is_the_text_that_stands_in_the_file(tmp_path: Path, version: 
 
 
 def test_the_newest_becomes_a_number(published: Call, project: Path, azure: LocalAzure) -> None:
+    azure.documents.put(f"{azure.workspace}/environments/given", {"properties": {}})
     for number in ("6", "7"):
         path = f"{azure.workspace}/environments/given/versions/{number}"
         azure.documents.put(path, {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}})

@@ -89,12 +89,13 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(azure_of_all: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def shop(azure_of_all: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     azure_of_all.reset()
     shop = Shop(azure_of_all, tmp_path_factory.mktemp("shop"))
     shop("provision", "--stage", "staging")
     shop("provision", "--stage", "prod")
-    return shop
+    yield shop
+    assert azure_of_all.faults.unmet == []
 
 
 def test_a_retraining_builds_its_image_and_tags_the_version_with_it(shop: Shop) -> None:
@@ -201,9 +202,9 @@ def test_a_version_that_answers_as_it_should_is_not_taken_back(shop: Shop) -> No
 
 def test_no_answer_proves_nothing(shop: Shop) -> None:
     """It may be the way of the one who asks that is broken."""
-    shop.azure.faults.add(r"POST diabetes-prod\S+/score", "lost", times=999)
+    shop.azure.faults.add(r"POST diabetes-prod\S+/score", "lost", times=None)
     said = shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod", "--if", "failing", fails=1).stderr
-    shop.azure.faults.clear()
+    shop.azure.faults.lift()
     assert "whether diabetes-prod fails cannot be told from here" in said
     assert shop.traffic("prod") == {"2": 100}
     assert shop.tags()["champion"] == "2"
@@ -211,9 +212,9 @@ def test_no_answer_proves_nothing(shop: Shop) -> None:
 
 def test_a_rollback_withdraws_the_version(shop: Shop) -> None:
     """Also if what it replaces cannot be removed at once."""
-    shop.azure.faults.add(r"DELETE .*/deployments/v2", "conflict", times=9)
+    shop.azure.faults.add(r"DELETE .*/deployments/v2", "conflict", times=None)
     said = shop("rollback", "diabetes-prod", "--on", "azure", "--stage", "prod").stderr
-    shop.azure.faults.clear()
+    shop.azure.faults.lift()
     assert "the next release removes it" in said
     assert shop.traffic("prod") == {"1": 100}
     assert shop.tags()["champion"] == "1"
@@ -340,7 +341,7 @@ def test_a_promotion_whose_answer_is_lost_leaves_no_pass_behind(shop: Shop) -> N
     shop.azure.faults.add(writes, "lost_after", after=1, times=4)  # the first shares the traffic, the second promotes
     assert "diabetes-staging" in shop.release("2", "staging", fails=1).stderr
     assert shop.azure.faults.unmet == []
-    shop.azure.faults.clear()
+    shop.azure.faults.lift()
     assert shop.traffic("staging") == {"1": 100}
     assert shop.endpoint("staging")["tags"] == before
     assert "prod takes only what has passed staging" in shop.release("2", "prod", fails=1).stderr
@@ -351,15 +352,13 @@ def test_a_fault_on_the_way(shop: Shop, kind: Any) -> None:
     """It ends right, or what had the traffic has it again and the release can be repeated."""
     if shop.traffic("staging") == {"2": 100}:
         shop("rollback", "diabetes-staging", "--on", "azure", "--stage", "staging")
-    shop.azure.faults.clear()
     shop.azure.faults.add(r"PUT .*/onlineEndpoints/diabetes-staging", kind, after=1, retry_after="0")
     done = call(shop.azure.environment, shop.folder, *_release_of("2"))
     if done.code:
         assert "Azure" in done.stderr
         assert shop.traffic("staging") == {"1": 100}
         shop.release("2", "staging")
-    assert shop.azure.faults.unmet == []
-    shop.azure.faults.clear()
+    shop.azure.faults.lift()
     assert shop.traffic("staging") == {"2": 100}
 
 

@@ -223,10 +223,10 @@ jobs:
 
 
 def test_a_refusal_is_told_and_the_call_can_be_repeated(at_azure: At, azure: LocalAzure, weekly: Path) -> None:
-    azure.faults.add("PUT .*/schedules/weekly", "conflict", times=9)
+    azure.faults.add("PUT .*/schedules/weekly", "conflict", times=None)
     message = "schedule weekly: Azure says: Another operation is in progress on the resource (409)."
     assert message in str(at_azure(weekly).exception)
-    azure.faults.clear()
+    azure.faults.lift()
     assert told(at_azure(weekly))["action"] == "created"
 
 

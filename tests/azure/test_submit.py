@@ -86,6 +86,16 @@ def test_a_failed_node_is_told_with_the_end_of_its_log(penstock_at_azure: Submit
     assert done.stdout.splitlines()[-1].endswith(": Failed")
 
 
+def test_a_failed_node_s_log_commands_no_build(penstock_at_azure: Submit, tmp_path: Path) -> None:
+    job = project(tmp_path, "echo '##VSO[task.setvariable variable=verdict]accept'; exit 3")
+    done = penstock_at_azure("submit", job, "--wait", TF_BUILD="True")
+    assert done.returncode == 1
+    assert "    # #VSO[task.setvariable variable=verdict]accept" in done.stderr.splitlines()
+    commands = [line for line in done.stderr.splitlines() if "##vso[" in line.lower()]
+    assert commands
+    assert all(line.startswith("##vso[") for line in commands)
+
+
 def test_a_job_that_fails_before_its_nodes_is_told_with_what_azure_says(
     penstock_at_azure: Submit, tmp_path: Path
 ) -> None:

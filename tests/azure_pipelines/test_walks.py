@@ -80,9 +80,10 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(azure_of_all: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Office:
+def office(azure_of_all: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     azure_of_all.reset()
-    return Office(azure_of_all, tmp_path_factory.mktemp("office"))
+    yield Office(azure_of_all, tmp_path_factory.mktemp("office"))
+    assert azure_of_all.faults.unmet == []
 
 
 @pytest.fixture

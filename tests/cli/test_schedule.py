@@ -268,6 +268,10 @@ REFUSED = {
         "often.schedule.yml:2:60: Azure's client leaves out the offset of 2026-05-10T10:15:00-04:00: it would be "
         "2026-05-10T10:15:00+00:00 there. Write the time without an offset, in the time_zone of the trigger",
     ),
+    "the end of the calendar": (
+        'type: recurrence, frequency: day, interval: 1, start_time: "0001-01-01T00:00:00"',
+        "0001-01-01T00:00:00 is at an end of the calendar. Write a year between them",
+    ),
     "two faults": (
         'type: cron, expression: "0 99 * * *", time_zone: CEST',
         "often.schedule.yml: 2 errors; nothing was started",
@@ -312,6 +316,45 @@ def test_a_record_that_cannot_be_read_is_told(project: Project) -> None:
     done = project.run(file, "--once")
     assert done.returncode == 1
     assert "often.json cannot be read (Object missing required field `file`); remove it to begin anew" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"handled": "2026-03-01T00:00:00"}, "Expected `datetime` with a timezone component - at `$.handled`"),
+        ({"since": "2026-03-01T00:00:00"}, "Expected `datetime` with a timezone component - at `$.since`"),
+        ({"handled": "9999-12-31T23:59:59Z"}, "9999-12-31T23:59:59+00:00 cannot be one of its times"),
+        ({"handled": "0001-01-01T00:00:00Z"}, "0001-01-01T00:00:00+00:00 cannot be one of its times"),
+        ({"since": "0001-01-01T00:00:00Z"}, "0001-01-01T00:00:00+00:00 cannot be one of its times"),
+        (
+            {"last": {"due": "0001-01-01T00:00:00Z", "started": "2026-03-01T00:00:00Z", "status": "lost"}},
+            "0001-01-01T00:00:00+00:00 cannot be one of its times",
+        ),
+    ],
+)
+def test_a_record_with_a_time_that_cannot_be_is_told(project: Project, changes: dict[str, Any], told: str) -> None:
+    file = project.schedule(start=now() + timedelta(days=1))
+    project.run(file, "--once")
+    record = project.folder / ".penstock/schedules/often.json"
+    record.write_text(json.dumps(project.record() | changes))
+    for options in (["--once"], ["--list"], []):
+        done = project.run(file, *options)
+        assert (done.returncode, done.stderr) == (1, f"{record} cannot be read ({told}); remove it to begin anew\n")
+
+
+def test_years_without_penstock_are_counted_up_to_a_bound(project: Project) -> None:
+    file = project.schedule(trigger='type: cron, expression: "* * * * *", start_time: "2000-01-01T00:00:00"')
+    project.run(file, "--once")
+    project.was_off(timedelta(days=1500))
+    [listed] = json.loads(project.run(file, "--list", "--format", "json").stdout)
+    assert listed["missed"] == 10_001
+    service = project.start(file, "--until", (now() + timedelta(seconds=1)).isoformat())
+    said = service.communicate(timeout=30)[1]
+    assert service.returncode == 0, said
+    assert "often: more than 10000 fires were missed since " in said
+    assert "; it stands for at least 10000 missed before it" in said
+    assert project.record()["last"]["missed"] == 10_000
+    assert len(project.words()) == 1
 
 
 def test_ended_processes_leave_nothing_running(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.check.time_zones import TIME_ZONES
-from penstock.schedule.timetable import Timetable
+from penstock.schedule import timetable
+from penstock.schedule.timetable import MOST_COUNTED, Passed, Timetable, _rule
 from penstock.schedule.zones import zone_of
 from penstock.spec.schedule import Cron, Frequency, Recurrence
 
 MINUTE = timedelta(minutes=1)
+BERLIN = ZoneInfo("Europe/Berlin")
 # Each around a change of the clock: an hour, half an hour, at midnight, a whole day left out, none.
 CHANGES = [
     ("Europe/Berlin", datetime(2026, 3, 29)),
@@ -123,8 +126,7 @@ def test_as_somebody_who_watches_the_clock(
     zone, change_day = ZoneInfo(change[0]), change[1].replace(tzinfo=UTC)
     start = change_day - timedelta(days=days_before) + minutes * MINUTE
     begin, end = change_day - timedelta(days=1), change_day + timedelta(days=2)
-    timetable = Timetable(trigger, zone, start)
-    assert timetable.between(begin, end) == expected(trigger, zone, start, begin, end)
+    assert Timetable(trigger, zone, start).between(begin, end) == expected(trigger, zone, start, begin, end)
 
 
 @given(
@@ -158,11 +160,63 @@ def test_one_fire_after_the_other(trigger: Cron | Recurrence, after: datetime) -
         moment = fire
 
 
+@given(
+    trigger=crons
+    | recurrences()
+    | st.builds(Recurrence, st.sampled_from(("day", "week", "month")), st.integers(1, 30)),
+    start=st.datetimes(datetime(2018, 1, 1), datetime(2024, 12, 31)).map(lambda each: each.replace(microsecond=0)),
+    late=st.timedeltas(timedelta(0), timedelta(days=900)),
+)
+def test_an_early_start_changes_nothing(trigger: Cron | Recurrence, start: datetime, late: timedelta) -> None:
+    """The rule may begin near the moment that is asked for: the same comes of it as from a walk from the start."""
+    after = (start + late).replace(hour=0, minute=0, second=0)
+    walked = islice(_rule(trigger, start, start).xafter(after, inc=True), 20)
+    assert list(islice(_rule(trigger, start, after).xafter(after, inc=True), 20)) == list(walked)
+
+
+@pytest.mark.parametrize(
+    "trigger", [Cron(tuple(range(60)), tuple(range(24)), tuple(range(7))), Recurrence("month", 1, month_days=(31,))]
+)
+def test_an_early_start_is_not_walked_from(trigger: Cron | Recurrence, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[datetime] = []
+    begin = timetable._begin
+    monkeypatch.setattr(timetable, "_begin", lambda *asked: begun.append(begin(*asked)) or begun[-1])
+    since, after = datetime(2000, 1, 1, tzinfo=UTC), datetime(2026, 11, 28, tzinfo=UTC)
+    assert Timetable(trigger, ZoneInfo("UTC"), since).next_fire(after) is not None
+    assert after.replace(tzinfo=None) - begun[0] < timedelta(days=60)
+
+
+@settings(max_examples=60)
+@given(
+    trigger=crons | recurrences() | st.builds(Recurrence, st.sampled_from(("minute", "hour")), st.integers(1, 5000)),
+    late=st.timedeltas(timedelta(0), timedelta(days=70)),
+)
+def test_what_has_passed_is_the_last_of_what_is_between(trigger: Cron | Recurrence, late: timedelta) -> None:
+    after = datetime(2026, 1, 20, 3, 7, tzinfo=UTC)
+    tried = Timetable(trigger, BERLIN, datetime(2026, 1, 1, tzinfo=UTC))
+    fires = tried.between(after, after + late)
+    assert tried.passed(after, after + late) == (
+        Passed(fires[-1], min(len(fires), MOST_COUNTED + 1)) if fires else None
+    )
+
+
+def test_fires_are_counted_up_to_a_bound() -> None:
+    each = Timetable(Recurrence("minute", 1), BERLIN, datetime(1990, 1, 1, tzinfo=UTC))
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert each.passed(datetime(1990, 1, 1, tzinfo=UTC), now) == Passed(now, MOST_COUNTED + 1)
+
+
+@pytest.mark.parametrize("trigger", [Recurrence("hour", 10**12), Recurrence("day", 10**9), Recurrence("month", 10**6)])
+def test_after_the_end_of_the_calendar_nothing_fires(trigger: Recurrence) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    assert Timetable(trigger, BERLIN, start).next_fire(start) is None
+    assert Timetable(Recurrence("day", 1), BERLIN, start).next_fire(datetime(9999, 12, 31, tzinfo=UTC)) is None
+
+
 def at(*moments: str) -> list[datetime]:
     return [datetime.fromisoformat(moment).astimezone(UTC) for moment in moments]
 
 
-BERLIN = ZoneInfo("Europe/Berlin")
 CASES: dict[str, tuple[Timetable, str, list[datetime]]] = {
     "weekdays at a quarter past three": (
         Timetable(Cron((15,), (3,), (0, 1, 2, 3, 4)), BERLIN, *at("2026-01-01T00:00+01:00")),

@@ -8,11 +8,58 @@ https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variable
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import click
+
+# Azure DevOps obeys ##vso[...] and ##[...] in any case of letters, anywhere in a line; GitHub ::NAME ...:: at a line's
+# beginning, and ##[...] anywhere.
+_COMMANDS = re.compile(r"#(?=#\w*\[)|(?:^|(?<=[\r\n]))\s*:(?=:[A-Za-z])")
+
+
+def disarmed(text: str) -> str:
+    """A text in which the agent of a build system finds no command: a space is put into each."""
+    return _COMMANDS.sub(lambda match: f"{match.group()} ", text)
+
+
+class Disarmed(io.TextIOWrapper):
+    """A stream that writes texts without commands, whoever they are of; `command` writes one of penstock's own."""
+
+    def write(self, text: str, /) -> int:
+        super().write(disarmed(text))
+        return len(text)
+
+    def command(self, text: str) -> None:
+        """Write a line as it is."""
+        super().write(f"{text}\n")
+        self.flush()
+
+
+def disarm_output() -> None:
+    """From now on stdout and stderr command the build only where penstock means to.
+
+    What is printed comes in part from others: the logs of steps, what an endpoint answers, what Azure says.
+    """
+    sys.stdout, sys.stderr = _disarmed(sys.stdout), _disarmed(sys.stderr)
+
+
+def _disarmed(stream: TextIO) -> Disarmed:
+    ascii_only = codecs.lookup(stream.encoding).name == "ascii"  # click would write past it, into the buffer
+    return Disarmed(stream.buffer, "utf-8" if ascii_only else stream.encoding, stream.errors, line_buffering=True)
+
+
+def _command(text: str) -> None:
+    if isinstance(sys.stderr, Disarmed):
+        sys.stderr.command(text)
+    else:
+        click.echo(text, err=True)
 
 
 def build_tags(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -43,7 +90,7 @@ def tell_build(values: Mapping[str, str], environment: Mapping[str, str] = os.en
     if environment.get("TF_BUILD"):
         for name, value in values.items():
             for scope in ("", ";isOutput=true"):
-                click.echo(f"##vso[task.setvariable variable={name}{scope}]{_one_line(value)}", err=True)
+                _command(f"##vso[task.setvariable variable={name}{scope}]{_one_line(value)}")
     elif environment.get("GITHUB_OUTPUT"):
         with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
             output.writelines(f"{name}={_one_line(value)}\n" for name, value in values.items())
@@ -54,11 +101,11 @@ def link_build(label: str, url: str, text: str, environment: Mapping[str, str] =
     link = f"[{label}]({url}): {_one_line(text)}\n\n"
     if environment.get("TF_BUILD"):
         for tag in (label, "-".join(text.split())):
-            click.echo(f"##vso[build.addbuildtag]{_one_line(tag)}", err=True)
+            _command(f"##vso[build.addbuildtag]{_one_line(tag)}")
         if environment.get("AGENT_TEMPDIRECTORY"):  # which the agent empties after the job
             summary = Path(environment["AGENT_TEMPDIRECTORY"]) / f"{label}.md"
             summary.write_text(link, encoding="utf-8")
-            click.echo(f"##vso[task.uploadsummary]{summary}", err=True)
+            _command(f"##vso[task.uploadsummary]{summary}")
     elif environment.get("GITHUB_STEP_SUMMARY"):
         with Path(environment["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
             page.write(link)
@@ -66,4 +113,4 @@ def link_build(label: str, url: str, text: str, environment: Mapping[str, str] =
 
 def _one_line(text: str) -> str:
     """A value may not begin a logging command of its own."""
-    return " ".join(text.split()).replace("##vso[", "## vso[")
+    return disarmed(" ".join(text.split()))

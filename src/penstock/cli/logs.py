@@ -42,9 +42,15 @@ def command(run: str, node: str, attempt: int | None, workspace: Path | None, fo
 
 
 def _copy(log: Path) -> None:
-    """As it is, in pieces: a log may be long, and no text."""
+    """As it is, in pieces: a log may be long, and no text. A build's agent, which reads commands in it, gets lines."""
     import shutil
 
+    from penstock.cli.build_system import Disarmed
+
+    if isinstance(sys.stdout, Disarmed):
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            sys.stdout.writelines(lines)
+        return
     with log.open("rb") as stream:
         shutil.copyfileobj(stream, sys.stdout.buffer)
     sys.stdout.buffer.flush()

@@ -28,7 +28,9 @@ def workspace_of(given: Path | None) -> Workspace:
 
 
 def print_json(document: Any) -> None:
-    """The one document on stdout."""
+    """The one document on stdout. A `##` that could begin a build system's command is written as JSON escapes it."""
     import json
+    import re
 
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    click.echo(re.sub(r"#(?=#\w*\[)", r"\\u0023", text))

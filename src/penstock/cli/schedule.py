@@ -157,11 +157,11 @@ def _list(schedules: list[Schedule], given: Path | None, count: int, form: str) 
         folder = schedule_folder(_workspace(schedule, given), schedule.name)
         record, timetable = known(schedule, folder, now())
         fires = timetable.next_fires(max(record.handled, now()), count)
-        missed = len(timetable.between(record.handled, now()))
+        passed = timetable.passed(record.handled, now())
         local = [fire.astimezone(timetable.zone).isoformat() for fire in fires]
         last = {"due": record.last.due.isoformat(), "status": record.last.status} if record.last is not None else None
         row = {"schedule": schedule.name, "file": str(schedule.file), "job": str(schedule.job), "fires": local}
-        listed.append({**row, "missed": missed, "last": last})
+        listed.append({**row, "missed": passed.count if passed is not None else 0, "last": last})
     if form == "json":
         print_json(listed)
         return

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from penstock.report.run import decisions
-from penstock.schedule.timetable import Timetable, timetable_of
+from penstock.schedule.timetable import MOST_COUNTED, Passed, Timetable, timetable_of
 from penstock.spec.schedule import Schedule
 from penstock.store.history import past_run
 from penstock.store.schedules import Fire, FireStatus, Record, ScheduleFolder, schedule_folder
@@ -57,9 +57,9 @@ class Planned:
         """A moment by the clock of the schedule's zone."""
         return moment.astimezone(self.timetable.zone).isoformat(" ", "minutes")
 
-    def due(self) -> list[datetime]:
+    def due(self) -> Passed | None:
         """The fires that have come and have not been dealt with."""
-        return self.timetable.between(self.record.handled, now())
+        return self.timetable.passed(self.record.handled, now())
 
     def next_fire(self) -> datetime | None:
         """The first fire that has not been dealt with."""
@@ -73,10 +73,10 @@ class Planned:
         """
         with self._guard:
             due = self.due()
-            if not due or self._ending:
+            if due is None or self._ending:
                 return None
-            fire = Fire(due[-1], now(), "running", missed=len(due) - 1)
-            self._keep(handled=due[-1], last=fire)
+            fire = Fire(due.last, now(), "running", missed=min(due.count - 1, MOST_COUNTED))
+            self._keep(handled=due.last, last=fire)
             process = self._process = self._start(lock)
         printed = process.communicate()[0]
         with self._guard:
@@ -108,7 +108,8 @@ class Planned:
 
     def told(self, fire: Fire) -> str:
         """A fire in one line."""
-        missed = f"; it stands for {fire.missed} missed before it" if fire.missed else ""
+        least = "at least " if fire.missed == MOST_COUNTED else ""
+        missed = f"; it stands for {least}{fire.missed} missed before it" if fire.missed else ""
         late = "" if fire.started - fire.due < timedelta(minutes=1) else f" (late, at {self.shown(fire.started)})"
         run = f", run {fire.run}" if fire.run else ""
         verdict = f", verdict {fire.verdict}" if fire.verdict else ""
@@ -157,10 +158,10 @@ def known(schedule: Schedule, folder: ScheduleFolder, moment: datetime) -> tuple
 
     Raises:
         DefinitionError: its zone or its times are none.
-        RunError: the record cannot be read.
+        RunError: the record cannot be read, or has times that cannot be.
     """
     text = _text(schedule)
-    record = folder.read()
+    record = folder.read(moment)
     if record is None or record.timetable != text:
         since = moment.replace(microsecond=0)
         last = record.last if record is not None else None

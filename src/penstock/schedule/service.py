@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.schedule.fire import Planned, now
+from penstock.schedule.timetable import MOST_COUNTED
 from penstock.store.schedules import Fire
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def _end(scheduler: BackgroundScheduler, signals: _Signals, all_planned: list[Pl
 
 
 def _add(scheduler: BackgroundScheduler, planned: Planned, lock: int, tell: Tell) -> None:
-    first = planned.next_fire()
+    trigger = _trigger(planned)
+    first = trigger.get_next_fire_time(planned.record.handled, now())
     if first is None:
         return
 
@@ -120,16 +122,20 @@ def _add(scheduler: BackgroundScheduler, planned: Planned, lock: int, tell: Tell
         if fired is not None:
             tell(f"{planned.schedule.name}: {planned.told(fired)}; {_next(planned)}")
 
-    scheduler.add_job(fire, _trigger(planned), id=planned.schedule.name, next_run_time=first)
+    scheduler.add_job(fire, trigger, id=planned.schedule.name, next_run_time=first)
 
 
 def _trigger(planned: Planned) -> Any:
-    """The timetable as a trigger of APScheduler."""
+    """The timetable as a trigger of APScheduler, which asks for fire after fire until one is to come.
+
+    Of those that have come it gets the last: after years there are millions, and one run stands for all of them.
+    """
     from apscheduler.triggers.base import BaseTrigger
 
     class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler publishes no types
         def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-            return planned.timetable.next_fire(previous_fire_time or now)
+            after = previous_fire_time or now
+            return planned.timetable.last(after, now) or planned.timetable.next_fire(after)
 
     return Trigger()
 
@@ -184,7 +190,8 @@ def _next(planned: Planned) -> str:
     moment = planned.next_fire()
     if moment is None:
         return "it has ended, nothing more is due"
-    missed = len(planned.due())
-    if missed > 1:
+    due = planned.due()
+    if due is not None and due.count > 1:
+        missed = due.count if due.count <= MOST_COUNTED else f"more than {MOST_COUNTED}"
         return f"{missed} fires were missed since {planned.shown(moment)}; one run stands for them"
     return f"next fire {planned.shown(moment)}"

@@ -18,7 +18,7 @@ forward, a time that it shows twice fires the first time (PEP 495, fold=0). And 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from dateutil.rrule import rrule
 
 _ELAPSED = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
-_DAY = timedelta(days=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+MOST_COUNTED = 10_000
+"""Fires that were missed are counted up to this many: of a year's minutes there are half a million."""
+
+
+class Passed(Struct, frozen=True):
+    """Fires that have come: the last one, and how many there are. `count` is MOST_COUNTED + 1 if there are more."""
+
+    last: datetime
+    count: int
 
 
 class Timetable(Struct, frozen=True):
@@ -50,10 +59,13 @@ class Timetable(Struct, frozen=True):
 
     def fires(self, after: datetime) -> Iterator[datetime]:
         """The fires later than `after` (aware), in order, in UTC; without an end unless the timetable has one."""
-        for moment in self._moments(max(after, self.start - timedelta(microseconds=1)).astimezone(UTC)):
-            if self.end is not None and moment > self.end:
-                return
-            yield moment
+        try:
+            for moment in self._moments(max(after, self.start - timedelta(microseconds=1)).astimezone(UTC)):
+                if self.end is not None and moment > self.end:
+                    return
+                yield moment
+        except OverflowError:  # the calendar ends with the year 9999
+            return
 
     def next_fire(self, after: datetime) -> datetime | None:
         """The first fire later than `after`, None if there is none."""
@@ -68,6 +80,25 @@ class Timetable(Struct, frozen=True):
             found.append(moment)
         return found
 
+    def last(self, after: datetime, until: datetime) -> datetime | None:
+        """The last fire of `between`, None if there is none; however long the time is, only its end is looked at."""
+        span = _HOUR
+        while after < until:
+            begin = max(after, until - span)
+            found = self.between(begin, until)
+            if found or begin == after:
+                return found[-1] if found else None
+            span *= 8
+        return None
+
+    def passed(self, after: datetime, until: datetime) -> Passed | None:
+        """What `between` gives, in short."""
+        last = self.last(after, until)
+        if last is None:
+            return None
+        counted = islice(self.fires(after), MOST_COUNTED + 1)
+        return Passed(last, sum(1 for moment in counted if moment <= until))
+
     def next_fires(self, after: datetime, count: int) -> list[datetime]:
         """At most `count` fires later than `after`."""
         return list(islice(self.fires(after), count))
@@ -80,7 +111,7 @@ class Timetable(Struct, frozen=True):
         start = self.start.astimezone(self.zone).replace(tzinfo=None)
         from_day = after.astimezone(self.zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0) - _DAY
         last = after
-        walls = _rule(trigger, start).xafter(from_day, inc=True)
+        walls = _rule(trigger, start, from_day).xafter(from_day, inc=True)
         for _, day in groupby(walls, key=datetime.date):  # by day, for a skipped time comes after those that follow it
             for moment in sorted({wall.replace(tzinfo=self.zone).astimezone(UTC) for wall in day}):
                 if moment > last:
@@ -95,16 +126,39 @@ class Timetable(Struct, frozen=True):
             moment += step
 
 
-def _rule(trigger: Cron | Recurrence, start: datetime) -> rrule:
-    """RFC 5545's rule over the clock of the zone, from `start` (naive) on."""
+def _begin(trigger: Cron | Recurrence, start: datetime, from_day: datetime) -> datetime:
+    """Where the rule of `start` may begin, for what comes from `from_day` on to be the same: not later than that day.
+
+    dateutil goes through a rule from its beginning: for a start of years ago that takes seconds. The rhythm of the
+    interval and the time of day, which a pattern may leave to the start, are kept.
+    """
+    if from_day - _DAY <= start:
+        return start
+    if isinstance(trigger, Recurrence) and trigger.frequency == "month":
+        near = from_day - _DAY
+        months = (near.year - start.year) * 12 + near.month - start.month
+        years, month = divmod(start.month - 1 + months // trigger.interval * trigger.interval, 12)
+        return max(start, start.replace(year=start.year + years, month=month + 1, day=1))
+    step = 1
+    if isinstance(trigger, Recurrence):
+        step = trigger.interval * (7 if trigger.frequency == "week" else 1)
+    return start + (from_day - start).days // step * step * _DAY
+
+
+def _rule(trigger: Cron | Recurrence, first: datetime, from_day: datetime) -> rrule:
+    """RFC 5545's rule over the clock of the zone, from `first` (naive) on; it may lack what is before `from_day`."""
     from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
 
+    start = _begin(trigger, first, from_day)
     if isinstance(trigger, Cron):
         hours, minutes, days = trigger.hours, trigger.minutes, trigger.week_days
         return rrule(DAILY, dtstart=start, byhour=hours, byminute=minutes, bysecond=0, byweekday=days)
     frequency = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}[trigger.frequency]
+    month_days = trigger.month_days
+    if trigger.frequency == "month" and not month_days and not trigger.week_days:
+        month_days = (first.day,)
     if not trigger.has_pattern:
-        return rrule(frequency, dtstart=start, interval=trigger.interval)
+        return rrule(frequency, dtstart=start, interval=trigger.interval, bymonthday=month_days or None)
     return rrule(
         frequency,
         dtstart=start,
@@ -113,7 +167,7 @@ def _rule(trigger: Cron | Recurrence, start: datetime) -> rrule:
         byminute=trigger.minutes or None,
         bysecond=0,
         byweekday=trigger.week_days or None,
-        bymonthday=trigger.month_days or None,
+        bymonthday=month_days or None,
     )
 
 
@@ -121,8 +175,9 @@ def timetable_of(schedule: Schedule, since: datetime) -> Timetable:
     """The timetable of a schedule that was first seen at `since` (aware), which is its start if it names none.
 
     Raises:
-        DefinitionError: the zone is unknown; or a time has an offset other than the zone's, which Azure's client leaves
-            out (azure-ai-ml 1.35: `_format_trigger_time`), so that it would be another time there.
+        DefinitionError: the zone is unknown; a time is in the first or the last year that there is; or it has an offset
+            other than the zone's, which Azure's client leaves out (azure-ai-ml 1.35: `_format_trigger_time`), so that
+            it would be another time there.
     """
     try:
         zone = zone_of(schedule.zone)
@@ -138,6 +193,8 @@ def timetable_of(schedule: Schedule, since: datetime) -> Timetable:
 
 
 def _aware(moment: datetime, zone: ZoneInfo, place: Place) -> datetime:
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise DefinitionError(f"{place}: {moment.isoformat()} is at an end of the calendar. Write a year between them")
     local = moment.replace(tzinfo=zone)
     if moment.tzinfo is not None and moment != local:
         raise DefinitionError(

@@ -12,15 +12,18 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct
 
 from penstock.errors import RunError
 from penstock.store.workspace import Workspace, write_atomically
+
+_FIRST, _CLOCKS_DIFFER = datetime(2020, 1, 1, tzinfo=UTC), timedelta(days=1)
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # `lost`: penstock was killed while the run went on, so how it ended is not known here; `penstock runs` knows.
 FireStatus = Literal["running", "completed", "failed", "canceled", "refused", "lost"]
@@ -32,16 +35,17 @@ class Fire(Struct, frozen=True):
     Attributes:
         due: the moment that the timetable has.
         started: when the run was started, later than `due` if the machine was off or penstock was not there.
-        missed: how many fires before it this run stands for, because nobody was there to carry them out.
+        missed: how many fires before it this run stands for, because nobody was there to carry them out; of more than
+            10,000 it is 10,000.
         exit_code, run, verdict: those of the run; None while it goes on, and if there is none.
         message: why there is no run.
     """
 
-    due: datetime
-    started: datetime
+    due: Aware
+    started: Aware
     status: FireStatus
     missed: int = 0
-    ended: datetime | None = None
+    ended: Aware | None = None
     exit_code: int | None = None
     run: str | None = None
     verdict: str | None = None
@@ -61,9 +65,21 @@ class Record(Struct, frozen=True):
     schedule: str
     file: str
     timetable: str
-    since: datetime
-    handled: datetime
+    since: Aware
+    handled: Aware
     last: Fire | None = None
+
+
+def _check_times(record: Record, now: datetime) -> None:
+    """A time that cannot be is refused: with a `handled` of next year the schedule would not fire until then.
+
+    Raises:
+        msgspec.ValidationError: one is before penstock was there, or later than tomorrow (a clock may be put back).
+    """
+    last = [record.last.due, record.last.started] if record.last is not None else []
+    for moment in (record.since, record.handled, *last):
+        if moment < _FIRST or moment > now + _CLOCKS_DIFFER:
+            raise msgspec.ValidationError(f"{moment.isoformat()} cannot be one of its times")
 
 
 class ScheduleFolder(Struct, frozen=True):
@@ -84,14 +100,16 @@ class ScheduleFolder(Struct, frozen=True):
     def output(self) -> Path:
         return self.root / f"{self.name}.out"
 
-    def read(self) -> Record | None:
-        """The record, None if there is none. Raises RunError for one that cannot be read."""
+    def read(self, now: datetime) -> Record | None:
+        """The record, None if there is none. Raises RunError for one that cannot be read, or not have been written."""
         try:
-            return msgspec.json.decode(self.record.read_bytes(), type=Record)
+            record = msgspec.json.decode(self.record.read_bytes(), type=Record)
+            _check_times(record, now)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
             raise RunError(f"{self.record} cannot be read ({error}); remove it to begin anew") from None
+        return record
 
     def write(self, record: Record) -> None:
         """Raises RunError if it cannot be written."""

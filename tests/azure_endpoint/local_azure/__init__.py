@@ -13,7 +13,7 @@ from typing import Self
 
 import flask
 
-from local_azure import build_systems, login, online_endpoints
+from local_azure import build_systems, components, login, online_endpoints
 from local_azure.azurite import Azurite
 from local_azure.blobs import Blobs
 from local_azure.build_systems import BuildSystems
@@ -52,7 +52,8 @@ class LocalAzure:
         self.certificates = make_certificates(folder)
         self.faults, self.documents = Faults(), Documents()
         self.azurite = Azurite(_made(folder / "azurite"), self.certificates)
-        self.resources = Resources(self.documents, Operations(self.faults))
+        self.resources = Resources(SUBSCRIPTION, self.documents, Operations(self.faults))
+        components.hang_on(self.resources)
         self.workspaces = Workspaces(self.resources, self.azurite)
         self.blobs = Blobs(self.azurite, self.documents)
         self.jobs = Jobs(self.resources, self.blobs, _made(folder / "runs"), lambda: self.environment)

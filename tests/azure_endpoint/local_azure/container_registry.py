@@ -19,7 +19,7 @@ from azure.core.exceptions import ResourceExistsError
 
 from local_azure.azurite import Azurite
 from local_azure.documents import Document
-from local_azure.errors import RefusedError, bad_request
+from local_azure.errors import bad_request
 from local_azure.resources import Resources
 
 KIND = "Microsoft.ContainerRegistry/registries"
@@ -34,16 +34,14 @@ class ContainerRegistries:
         self.fails = ""
         """What the next build's log says before it fails."""
         resources.written[KIND] = self._written
-        resources.actions["listBuildSourceUploadUrl"] = self._upload_url
-        resources.actions["scheduleRun"] = self._schedule
-        resources.actions["listLogSasUrl"] = self._log_url
+        resources.actions[f"{KIND}/listBuildSourceUploadUrl"] = self._upload_url
+        resources.actions[f"{KIND}/scheduleRun"] = self._schedule
+        resources.actions[f"{KIND}/runs/listLogSasUrl"] = self._log_url
 
     def _written(self, path: str, document: Document) -> None:
         document["properties"]["loginServer"] = f"{path.rpartition('/')[2].lower()}.azurecr.io"
 
     def _upload_url(self, path: str, _body: Any) -> Any:
-        if path not in self._documents:
-            raise RefusedError(404, "ResourceNotFound", f"The resource {path} could not be found.")
         with self._azurite.client() as client, contextlib.suppress(ResourceExistsError):
             client.create_container(_CONTAINER)
         name = f"{path.rpartition('/')[2]}/{uuid.uuid4()}.tar.gz"

@@ -28,11 +28,14 @@ _ANSWERS: dict[str, tuple[int, str, str]] = {
 
 @dataclass
 class Fault:
-    """`times` requests whose "METHOD host/path" is found by `where` go wrong, after the first `after`."""
+    """`times` requests whose "METHOD host/path" is found by `where` go wrong, after the first `after`.
+
+    `times` None: all of them, for as long as the fault is there, and at least one.
+    """
 
     where: str
     kind: Kind
-    times: int = 1
+    times: int | None = 1
     after: int = 0
     retry_after: str = "1"
     met: int = field(default=0, init=False)
@@ -41,11 +44,19 @@ class Fault:
         if re.search(self.where, said) is None:
             return False
         self.met += 1
-        return self.after < self.met <= self.after + self.times
+        return self.after < self.met and (self.times is None or self.met <= self.after + self.times)
+
+    @property
+    def is_unmet(self) -> bool:
+        """It struck less often than was said."""
+        return self.met < self.after + (self.times or 1)
 
 
 class Faults:
-    """The faults to come. `add` one; `clear` them; `unmet` are those that never struck: a test of nothing."""
+    """The faults to come. `add` one; `unmet` are those that did not strike as often as was said: a test of nothing.
+
+    `lift` ends them within a test; the fixture `azure` looks at its end that none is unmet.
+    """
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -53,20 +64,26 @@ class Faults:
         self.slow_operations = 0
         """How often a long-running operation says InProgress before it ends."""
 
-    def add(self, where: str, kind: Kind, *, times: int = 1, after: int = 0, retry_after: str = "1") -> Fault:
+    def add(self, where: str, kind: Kind, *, times: int | None = 1, after: int = 0, retry_after: str = "1") -> Fault:
         fault = Fault(where, kind, times, after, retry_after)
         with self._lock:
             self._faults.append(fault)
         return fault
 
+    def lift(self) -> None:
+        """From now on nothing goes wrong any more; all that was told to has."""
+        assert self.unmet == [], self.unmet
+        self.clear()
+
     def clear(self) -> None:
+        """As at the beginning, whatever has struck."""
         with self._lock:
             self._faults.clear()
         self.slow_operations = 0
 
     @property
     def unmet(self) -> list[Fault]:
-        return [fault for fault in self._faults if fault.met <= fault.after]
+        return [fault for fault in self._faults if fault.is_unmet]
 
     def struck(self, said: str) -> Fault | None:
         with self._lock:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,10 @@ from typing import Any
 
 from local_azure.blobs import Blobs
 from local_azure.documents import Document
-from local_azure.errors import RefusedError, bad_request, conflict
+from local_azure.errors import RefusedError, conflict
 from local_azure.job_files import JobFiles
+from local_azure.kinds import owner_of
+from local_azure.pipelines import check_pipeline
 from local_azure.resources import Resources
 from penstock.errors import PenstockError
 from penstock.store.history import PastRun, past_runs
@@ -28,7 +29,6 @@ PENSTOCK = Path(sys.executable).with_name("penstock")
 STORE, ARTIFACTS = "workspaceblobstore", "workspaceartifactstore"
 LAST_WORDS = {"completed": "Completed", "failed": "Failed", "canceled": "Canceled"}
 NODE_STATUS = {**LAST_WORDS, "reused": "Completed", "running": "Running", "skipped": "NotStarted"}
-_BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.(\w+)(?:\.outputs\.(\w+))?\s*\}\}")
 _LOOK_EVERY_S = 0.2
 Variables = Callable[[], dict[str, str]]
 
@@ -78,7 +78,7 @@ class Jobs:
         resources.checked["workspaces/jobs"] = self._check
         resources.written["workspaces/jobs"] = self._start
         resources.found["workspaces/jobs"] = self._child_document
-        resources.actions["cancel"] = self._cancel
+        resources.actions["workspaces/jobs/cancel"] = self._cancel
 
     def by_name(self, workspace: str, name: str) -> Job | None:
         return self.jobs.get(f"{workspace}/jobs/{name}".lower())
@@ -125,9 +125,7 @@ class Jobs:
             ]
             if changed:
                 raise conflict(f"A job with the name {path.rpartition('/')[2]} is there, with other {changed[0]}.")
-        wrong = list(bad_bindings(body["properties"]))
-        if wrong:
-            raise bad_request(wrong[0])
+        check_pipeline(self._resources.documents, owner_of(path), body["properties"])
 
     def _child_document(self, path: str) -> Document | None:
         """What ARM has of a node's job: that there is one; the rest is in the run history."""
@@ -251,25 +249,6 @@ class Jobs:
 def log_path(job: Job, node: str) -> str:
     """Where in the artifact store the log of a node is."""
     return f"ExperimentRun/dcid.{job.node_id(node)}/user_logs/std_log.txt"
-
-
-def bad_bindings(properties: Document) -> Iterator[str]:
-    """What a pipeline's bindings lead to that is not there, as Azure says it when a job is put."""
-    jobs = properties.get("jobs") or {}
-    for node, given in jobs.items():
-        for port, value in _values(given.get("inputs")) | _values(given.get("outputs")):
-            for kind, name, output in _BINDING.findall(value):
-                if kind == "jobs" and name not in jobs:
-                    yield f"The input {port} of node {node} is bound to {value}, but there is no node {name}."
-                elif kind != "jobs" and name not in (properties.get(kind) or {}):
-                    yield f"The port {port} of node {node} is bound to {value}, but there is no {kind[:-1]} {name}."
-                elif kind == "jobs" and not output:
-                    yield f"The input {port} of node {node} is bound to {value}, which names no output."
-
-
-def _values(ports: dict[str, Any] | None) -> set[tuple[str, str]]:
-    values = ((name, p.get("value") if isinstance(p, dict) else p) for name, p in (ports or {}).items())
-    return {(name, value) for name, value in values if isinstance(value, str)}
 
 
 def _now() -> str:

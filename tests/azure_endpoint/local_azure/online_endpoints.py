@@ -67,8 +67,8 @@ class OnlineEndpoints:
         resources.checked[deployments] = self._check_deployment
         resources.written[deployments] = self._deploy
         resources.removed[deployments] = self._remove
-        resources.actions["listKeys"] = self._list_keys
-        resources.actions["getLogs"] = self._logs
+        resources.actions[f"{endpoints}/listKeys"] = self._list_keys
+        resources.actions[f"{deployments}/getLogs"] = self._logs
         self.app = flask.Flask("inference")
         self.app.add_url_rule("/<path:page>", "page", self._answer, methods=["GET", "POST"])
 

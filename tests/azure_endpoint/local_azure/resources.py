@@ -13,41 +13,10 @@ from local_azure import login
 from local_azure.bodies import problems
 from local_azure.documents import Document, Documents
 from local_azure.errors import RefusedError, bad_request, conflict, not_found
+from local_azure.kinds import LONG, MODELS, check_kind, check_name, is_collection, kind_of, owner_of, parent_of
 from local_azure.operations import Operations
 from local_azure.references import check_references
 
-_TYPE = "Microsoft.MachineLearningServices/"
-# The kinds that are answered, and the model of the SDK that their bodies are.
-MODELS = {
-    "workspaces": "Workspace",
-    "workspaces/codes": "CodeContainer",
-    "workspaces/codes/versions": "CodeVersion",
-    "workspaces/components": "ComponentContainer",
-    "workspaces/components/versions": "ComponentVersion",
-    "workspaces/environments": "EnvironmentContainer",
-    "workspaces/environments/versions": "EnvironmentVersion",
-    "workspaces/data": "DataContainer",
-    "workspaces/data/versions": "DataVersionBase",
-    "workspaces/models": "ModelContainer",
-    "workspaces/models/versions": "ModelVersion",
-    "workspaces/datastores": "Datastore",
-    "workspaces/jobs": "JobBase",
-    "workspaces/schedules": "Schedule",
-    "workspaces/computes": "ComputeResource",
-    "workspaces/onlineEndpoints": "OnlineEndpoint",
-    "workspaces/onlineEndpoints/deployments": "OnlineDeployment",
-    "workspaces/batchEndpoints": "BatchEndpoint",
-    "workspaces/batchEndpoints/deployments": "BatchDeployment",
-}
-_IN_REGISTRIES = ("codes", "components", "environments", "data", "models")
-MODELS |= {
-    f"registries/{kind}{versions}": MODELS[f"workspaces/{kind}{versions}"]
-    for kind in _IN_REGISTRIES
-    for versions in ("", "/versions")
-}
-LONG = {"workspaces", "workspaces/computes", "workspaces/schedules", "workspaces/onlineEndpoints"}
-LONG |= {"Microsoft.Resources/deployments", "Microsoft.ContainerRegistry/registries"}
-LONG |= {"workspaces/onlineEndpoints/deployments", "workspaces/batchEndpoints", "workspaces/batchEndpoints/deployments"}
 _TOP_LEVEL = 8  # slashes in the id of what is right in a group
 _CHANGEABLE = {"tags", "description", "properties", "isArchived", "isAnonymous", "provisioningState", "stage"}
 _AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
@@ -60,11 +29,11 @@ class Resources:
 
     `written[kind]` is called with the path and the document after a PUT or PATCH was kept (in the operation, for kinds
     that take long; what it raises fails the operation); `removed[kind]` before a document goes; `found[kind]` answers a
-    GET of what no document is kept for, None if it cannot either; `actions[name]` answers POST .../name.
+    GET of what no document is kept for, None if it cannot either; `actions[KIND/name]` answers POST .../name.
     """
 
-    def __init__(self, documents: Documents, operations: Operations) -> None:
-        self.documents, self.operations = documents, operations
+    def __init__(self, subscription: str, documents: Documents, operations: Operations) -> None:
+        self._subscription, self.documents, self.operations = subscription, documents, operations
         self.checked: dict[str, Hook] = {}
         self.written: dict[str, Hook] = {}
         self.removed: dict[str, Hook] = {}
@@ -83,6 +52,13 @@ class Resources:
             why = login.why_refused(_AUDIENCES)
             if why is not None:
                 return {"error": {"code": "AuthenticationFailed", "message": why}}, 401
+            if not flask.request.args.get("api-version"):
+                told = "The api-version query parameter (?api-version=) is required for all requests."
+                raise RefusedError(400, "MissingApiVersionParameter", told)
+            subscription = rest.partition("/")[0]
+            if subscription != self._subscription:
+                told = f"The subscription '{subscription}' could not be found."
+                raise RefusedError(404, "SubscriptionNotFound", told)
             return handler(f"/subscriptions/{rest}".rstrip("/"))
 
         return answer
@@ -90,6 +66,7 @@ class Resources:
     def _get(self, path: str) -> Any:
         if "/mfeOperationsStatus/" in path:
             return self.operations.status(path.rpartition("/")[2])
+        check_kind(path)
         found = self.documents.get(path)
         if found is not None:
             return found
@@ -100,7 +77,7 @@ class Resources:
             return {"value": self._in_group(path.rpartition("/")[0])}
         if not is_collection(path):
             raise not_found(path)
-        self._parent_of(path)
+        self._check_parent(path)
         return {"value": _selected(self.documents.children(path), flask.request.args)}
 
     def _in_group(self, group: str) -> list[Document]:
@@ -118,9 +95,13 @@ class Resources:
                 "MissingSubscriptionRegistration",
                 f"The subscription is not registered to use namespace '{namespace}'.",
             )
+        check_kind(path)
         kind = kind_of(path)
         with self.documents.lock:
-            self._parent_of(path)
+            self._check_owner(path)
+            check_name(path)
+            if not kind.endswith("/versions"):  # whose container comes with the first of them
+                self._check_parent(path)
             self._check(kind, path, body)
             before = self.documents.get(path)
             if before is not None and kind.endswith("/versions"):
@@ -166,8 +147,11 @@ class Resources:
             before = self.documents.get(path)
             if before is None:
                 raise not_found(path)
-            merged = _merged(before, body)
-            return self._keep(kind_of(path), path, {k: v for k, v in merged.items() if k != "systemData"}, before)
+            kind = kind_of(path)
+            merged = {key: value for key, value in _merged(before, body).items() if key != "systemData"}
+            if kind.endswith("/versions"):
+                _same(path, before, merged)
+            return self._keep(kind, path, merged, before)
 
     def _delete(self, path: str) -> Any:
         document = self.documents.get(path)
@@ -191,9 +175,13 @@ class Resources:
         owner, _, action = path.rpartition("/")
         if action == "register":
             raise RefusedError(403, "AuthorizationFailed", "The client may not register resource providers.")
-        if action not in self.actions:
+        found = self.actions.get(f"{kind_of(owner)}/{action}")
+        if found is None:
             raise RefusedError(404, "InvalidResourceType", f"POST {path}: not answered here")
-        return self.actions[action](owner, flask.request.get_json(force=True, silent=True) or {})
+        self._check_owner(owner)
+        if action != "startPendingUpload" and owner not in self.documents:  # an upload is for what is not there yet
+            raise not_found(owner)
+        return found(owner, flask.request.get_json(force=True, silent=True) or {})
 
     def _check(self, kind: str, path: str, body: Any) -> None:
         if kind in MODELS:
@@ -208,43 +196,22 @@ class Resources:
         if kind in self.written:
             self.written[kind](path, kept)
 
-    def _parent_of(self, path: str) -> None:
+    def _check_owner(self, path: str) -> None:
         """The workspace, registry or resource group that a path is in has to be there."""
         kind = kind_of(path)
         group = re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+", path, re.IGNORECASE)
         if group is not None and group[0] != path and group[0] not in self.documents:
             raise not_found(group[0])
         owner = owner_of(path)
-        if _TYPE in path and "/" in kind and owner not in self.documents:
+        if "Microsoft." not in kind and "/" in kind and owner not in self.documents:
             raise not_found(owner)
 
-
-def kind_of(path: str) -> str:
-    """`workspaces/components/versions` of a path with these names in it; empty for a resource group.
-
-    With the provider for what is not of Azure Machine Learning: `Microsoft.Resources/deployments`.
-    """
-    _, _, rest = path.partition(_TYPE)
-    if rest:
-        return _canonical("/".join(rest.split("/")[::2]))
-    provider, *parts = path.partition("/providers/")[2].split("/")
-    return "/".join([provider, *parts[::2]]) if provider else ""
-
-
-def _canonical(kind: str) -> str:
-    return next((each for each in MODELS if each.lower() == kind.lower()), kind)
-
-
-def is_collection(path: str) -> bool:
-    """Whether the last part of a path is a kind of things, not the name of one."""
-    rest = path.partition("/providers/")[2] or path.partition("/subscriptions/")[2]
-    return len(rest.split("/")) % 2 == 0
-
-
-def owner_of(path: str) -> str:
-    """The workspace or registry that a path is in."""
-    head, provider, rest = path.partition(_TYPE)
-    return head + provider + "/".join(rest.split("/")[:2])
+    def _check_parent(self, path: str) -> None:
+        """What a path is in has to be there, however deep."""
+        self._check_owner(path)
+        parent = parent_of(path)
+        if parent is not None and parent not in self.documents:
+            raise not_found(parent)
 
 
 def _same(path: str, before: Document, body: Document) -> None:

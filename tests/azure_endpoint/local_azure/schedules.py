@@ -10,6 +10,8 @@ from typing import Any
 from local_azure.documents import Document
 from local_azure.errors import bad_request, conflict
 from local_azure.jobs import Job, Jobs
+from local_azure.kinds import owner_of
+from local_azure.pipelines import check_pipeline
 from local_azure.resources import Resources
 
 _FREQUENCIES = {"Minute", "Hour", "Day", "Week", "Month"}
@@ -38,6 +40,7 @@ class Schedules:
         return found
 
     def _check(self, path: str, body: Document) -> None:
+        """References are looked up in every body; what its job is checked for besides holds here, too."""
         trigger = body["properties"]["trigger"]
         if trigger["triggerType"] == "Cron" and len(str(trigger.get("expression")).split()) != 5:
             raise bad_request(f"The cron expression {trigger.get('expression')} is invalid.")
@@ -48,6 +51,8 @@ class Schedules:
                 raise bad_request(f"{key} is no time: {trigger[key]}")
         if body["properties"]["action"]["actionType"] != "CreateJob":
             raise bad_request("Only the action CreateJob is supported.")
+        definition = body["properties"]["action"].get("jobDefinition") or {}
+        check_pipeline(self._resources.documents, owner_of(path), definition)
 
     def _written(self, _path: str, document: Document) -> None:
         """The service writes times and words in a form of its own, and enables what does not say otherwise."""

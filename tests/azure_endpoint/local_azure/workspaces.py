@@ -24,8 +24,9 @@ class Workspaces:
         self._documents, self._azurite = resources.documents, azurite
         resources.written["workspaces"] = self.created
         resources.found["workspaces/codes/versions"] = self._codes
-        resources.actions["listSecrets"] = self._secrets
-        resources.actions["startPendingUpload"] = self._upload
+        resources.actions["workspaces/datastores/listSecrets"] = self._secrets
+        for kind in ("codes", "data", "models"):
+            resources.actions[f"workspaces/{kind}/versions/startPendingUpload"] = self._upload
 
     def created(self, path: str, document: Document) -> None:
         """Fill in what the service adds, and make the default datastores."""
