@@ -188,6 +188,25 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
+@pytest.mark.parametrize("file", ["pipelines/own.yml", "components/own.yml"])
+def test_a_label_of_a_node_that_stands_in_a_pipeline_itself(
+    published: Call, project: Path, azure: LocalAzure, file: str
+) -> None:
+    head = "name: own\nversion: 1\n" if file.startswith("components") else ""
+    node = "{type: command, command: echo hello, environment: 'azureml:given@latest'}"
+    (project / file).write_text(f"type: pipeline\n{head}jobs:\n  own: {node}\n")
+    bump(())
+    with pytest.raises(AzureError, match=r"own .*names azureml:given@latest, and there is no environment 'given'"):
+        published(dry=True)
+    body = {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}}
+    azure.documents.put(f"{azure.workspace}/environments/given/versions/7", body)
+    code, told = published()
+    assert (code, [entry["name"] for entry in told["created"] if entry["name"] == "own"]) == (0, ["own"])
+    made = json.dumps([dict(azure.documents.get(id_) or {}) for id_ in _ids(azure) if "/components/" in id_])
+    assert "given/versions/7" in made
+    assert "given@latest" not in made
+
+
 def test_what_is_named_by_a_label_is_published_first(published: Call, project: Path, azure: LocalAzure) -> None:
     text = """\
 type: pipeline
