@@ -97,6 +97,23 @@ def test_an_azure_that_is_away_for_longer_is_told_and_waited_out(
     assert "goes on meanwhile" in warnings[0]
 
 
+def test_an_azure_that_stays_away_is_not_waited_for_for_ever(
+    client: MLClient, azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = _submit(client, tmp_path)
+    monkeypatch.setattr(jobs, "_PATIENCE_S", 0)
+    azure.faults.add(r"GET management\S+/jobs/", "expired", times=None)
+    with pytest.raises(AzureError, match="The access token expiry UTC time has passed"):
+        _follow(client, name)
+
+
+def test_an_azure_that_throttles_for_longer_is_told(client: MLClient, azure: LocalAzure, tmp_path: Path) -> None:
+    azure.faults.add(JOB, "throttled", times=None, retry_after="0")
+    with pytest.raises(AzureError, match=r"the limit has been reached .* \(429\)\. Azure throttles; try again later\."):
+        _submit(client, tmp_path)
+    assert azure.jobs.jobs == {}
+
+
 def test_what_does_not_pass_is_told_at_once(client: MLClient, azure: LocalAzure, tmp_path: Path) -> None:
     name = _submit(client, tmp_path)
     azure.faults.add(r"GET management\S+/jobs/", "forbidden", times=None)

@@ -33,6 +33,7 @@ create_job:
   job: ./job.yml
   inputs: {words: said at the fire}
 """
+INPUTS = 'inputs: {words: "${{parent.inputs.words}}", rows: {type: uri_file, path: ./rows.csv}}'
 At = Callable[..., Result]
 
 
@@ -40,7 +41,11 @@ At = Callable[..., Result]
 def weekly(tmp_path: Path) -> Path:
     """A schedule in a project that knows the local Azure as its stage dev; the job's step runs a script of its own."""
     job = project(tmp_path, "sh write.sh '${{inputs.words}}' '${{outputs.made}}'")
-    job.write_text(job.read_text().replace("    environment:", "    code: ./src\n    environment:"))
+    text = job.read_text().replace("    environment:", "    code: ./src\n    environment:")
+    text = text.replace('inputs: {words: "${{parent.inputs.words}}"}', INPUTS)
+    assert INPUTS in text
+    job.write_text(text)
+    (tmp_path / "rows.csv").write_text("1\n")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "write.sh").write_text('echo "$1" > "$2/words"\n')
     file = tmp_path / "weekly.schedule.yml"
@@ -115,6 +120,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "what create_job changes": lambda folder: edit(folder / "weekly.schedule.yml", "said at", "told at"),
     "the job": lambda folder: edit(folder / "job.yml", "experiment_name: small", "experiment_name: large"),
     "a script that the job uploads": lambda folder: edit(folder / "src" / "write.sh", "echo", "printf %s"),
+    "data that the job uploads": lambda folder: edit(folder / "rows.csv", "1", "2"),
     "the overlay of the stage": lambda folder: edit(
         folder / "penstock.toml", '"azureml:serverless"', '"azureml:serverless"\n"description" = "at dev"'
     ),

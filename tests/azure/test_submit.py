@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,21 @@ def test_a_build_that_is_cancelled_cancels_the_job(
         rest = process.stderr.read()
     assert process.returncode == 130, rest
     assert [job.status for job in azure.jobs.jobs.values()] == ["Canceled"]
+
+
+def test_a_build_that_is_cancelled_before_azure_has_the_job(
+    penstock_at_azure: Submit, azure: LocalAzure, tmp_path: Path
+) -> None:
+    fault = azure.faults.add(r"PUT management\S+/jobs/", "throttled", retry_after="600")
+    line = [str(PENSTOCK), "submit", str(project(tmp_path)), "--wait"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=led(azure.environment)) as process:
+        deadline = time.monotonic() + 60
+        while not fault.met and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert azure.jobs.jobs == {}
 
 
 def test_jobs_are_cancelled_by_the_tag_of_their_build(
