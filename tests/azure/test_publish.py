@@ -1,85 +1,31 @@
-"""`penstock publish` by the real client at the local Azure: once is enough, and whatever goes wrong can be repeated."""
+"""`penstock publish` by the real client at the local Azure: once is enough, and only what has changed moves."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure_project import led
+from azure_published import ALL, document_of, names_of, there
 from publishable import SHOUT, TALK, change, make_project
 
-from penstock.azure.assets import DIGEST, Assets
-from penstock.azure.client import AzureError, connect
+from penstock.azure.assets import DIGEST
+from penstock.azure.client import AzureError
 from penstock.azure.entities import Names, entity_of
-from penstock.azure.publish import Outcome, Publisher
 from penstock.cli.bump import bump
 from penstock.cli.published import read_published
 from penstock.cli.publishing import publish
 from penstock.errors import DefinitionError
-from penstock.store.stages import read_stage
 
 if TYPE_CHECKING:
     from local_azure import LocalAzure
-    from local_azure.faults import Kind
 
 REPOSITORY = Path(__file__).parents[2]
-PENSTOCK = Path(sys.executable).with_name("penstock")
-ALL = {"environments/other/1", "environments/small/3", "components/count/4", "components/shout/1.0.0"}
-ALL |= {"components/talk/1.0.0"}
 Call = Callable[..., tuple[int, Any]]
-
-
-@pytest.fixture
-def project(azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with its lock, and the client led to the local Azure."""
-    for name, value in azure.environment.items():
-        monkeypatch.setenv(name, value)
-    root = make_project(tmp_path / "project")
-    monkeypatch.chdir(root)
-    bump(())
-    return root
-
-
-@pytest.fixture
-def published(project: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Publish the project; gives the exit code and what `--format json` prints."""
-
-    def call(stage: str = "dev", *, dry: bool = False) -> tuple[int, Any]:
-        capsys.readouterr()
-        code = publish((), stage, "json", dry=dry)
-        return code, json.loads(capsys.readouterr().out)
-
-    return call
-
-
-def _there(azure: LocalAzure, owner: str | None = None) -> set[str]:
-    """The versions of environments and components that are there: `components/shout/1.0.0`."""
-    begin = re.escape(owner or azure.workspace)
-    found = (re.fullmatch(rf"{begin}/((?:components|environments)/[^/]+)/versions/([^/]+)", id_) for id_ in _ids(azure))
-    return {f"{match[1]}/{match[2]}" for match in found if match is not None}
-
-
-def _ids(azure: LocalAzure) -> list[str]:
-    return list(azure.documents)
-
-
-def _document(azure: LocalAzure, name: str, owner: str | None = None) -> dict[str, Any]:
-    kind, asset, version = name.split("/")
-    document = azure.documents.get(f"{owner or azure.workspace}/{kind}/{asset}/versions/{version}")
-    assert document is not None, name
-    return dict(document["properties"])
-
-
-def _names(entries: list[dict[str, str]]) -> list[str]:
-    return [f"{entry['kind']} {entry['name']} {entry['version']}" for entry in entries]
 
 
 def test_what_is_published_is_there_whole_and_twice_is_once(published: Call, azure: LocalAzure) -> None:
@@ -87,19 +33,19 @@ def test_what_is_published_is_there_whole_and_twice_is_once(published: Call, azu
     assert code == 0
     assert (told["stage"], told["workspace"], told["dry_run"]) == ("dev", "mlw-penstock", False)
     order = ["environment other 1", "environment small 3", "component count 4", "component shout 1.0.0"]
-    assert _names(told["created"]) == [*order, "pipeline talk 1.0.0"]
-    assert _there(azure) == ALL
-    spec = _document(azure, "components/shout/1.0.0")["componentSpec"]
+    assert names_of(told["created"]) == [*order, "pipeline talk 1.0.0"]
+    assert there(azure) == ALL
+    spec = document_of(azure, "components/shout/1.0.0")["componentSpec"]
     assert spec["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/small/versions/3"
     assert spec["code"].removeprefix("azureml:").startswith(f"{azure.workspace}/codes/")
-    talk = _document(azure, "components/talk/1.0.0")["componentSpec"]
+    talk = document_of(azure, "components/talk/1.0.0")["componentSpec"]
     assert {name: node["componentId"] for name, node in talk["jobs"].items()} == {
         "shout": f"{azure.workspace}/components/shout/versions/1.0.0",
         "count": f"{azure.workspace}/components/count/versions/4",
     }
     for item in read_published(()).project.items.values():
         kind, version = ("environments" if item.kind == "environment" else "components"), item.version or "1.0.0"
-        assert _document(azure, f"{kind}/{item.name}/{version}")["properties"][DIGEST] == item.digest
+        assert document_of(azure, f"{kind}/{item.name}/{version}")["properties"][DIGEST] == item.digest
     azure.requests.clear()
     code, told = published()
     assert (code, told["created"], len(told["unchanged"])) == (0, [], 5)
@@ -130,7 +76,7 @@ def test_only_what_has_changed_moves(
     azure.requests.clear()
     code, told = published()
     assert code == 0
-    assert _there(azure) - ALL == {name if "/" in name.split("/", 1)[1] else f"components/{name}" for name in made}
+    assert there(azure) - ALL == {name if "/" in name.split("/", 1)[1] else f"components/{name}" for name in made}
     puts = {request.path for request in azure.writes() if "/codes/" not in request.path}
     assert len(puts) == len(told["created"]) == len(made)
 
@@ -138,7 +84,7 @@ def test_only_what_has_changed_moves(
 def test_a_dry_run_writes_nothing_and_shows_the_difference(published: Call, project: Path, azure: LocalAzure) -> None:
     code, told = published(dry=True)
     assert (code, len(told["created"]), told["dry_run"]) == (0, 5, True)
-    assert _there(azure) == set()
+    assert there(azure) == set()
     published()
     change(project / SHOUT, "default: 2", "default: 5")
     bump(())
@@ -182,9 +128,9 @@ def test_the_newest_becomes_a_number(published: Call, project: Path, azure: Loca
     bump(())
     code, _ = published()
     assert code == 0
-    count = _document(azure, "components/count/5")["componentSpec"]
+    count = document_of(azure, "components/count/5")["componentSpec"]
     assert count["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/given/versions/7"
-    talk = _document(azure, "components/talk/1.0.1")["componentSpec"]
+    talk = document_of(azure, "components/talk/1.0.1")["componentSpec"]
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
@@ -199,10 +145,11 @@ def test_a_label_of_a_node_that_stands_in_a_pipeline_itself(
     with pytest.raises(AzureError, match=r"own .*names azureml:given@latest, and there is no environment 'given'"):
         published(dry=True)
     body = {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}}
+    azure.documents.put(f"{azure.workspace}/environments/given", {"properties": {}})
     azure.documents.put(f"{azure.workspace}/environments/given/versions/7", body)
     code, told = published()
     assert (code, [entry["name"] for entry in told["created"] if entry["name"] == "own"]) == (0, ["own"])
-    made = json.dumps([dict(azure.documents.get(id_) or {}) for id_ in _ids(azure) if "/components/" in id_])
+    made = json.dumps([dict(azure.documents.get(id_) or {}) for id_ in [*azure.documents] if "/components/" in id_])
     assert "given/versions/7" in made
     assert "given@latest" not in made
 
@@ -219,7 +166,7 @@ jobs:
     bump(())
     code, told = published()
     order = ["environment other 1", "environment small 3", "component shout 1.0.0", "component both 1"]
-    assert (code, _names(told["created"])) == (0, [*order, "component count 4", "pipeline talk 1.0.0"])
+    assert (code, names_of(told["created"])) == (0, [*order, "component count 4", "pipeline talk 1.0.0"])
 
 
 def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told(
@@ -227,6 +174,7 @@ def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told
 ) -> None:
     count = project / "components/count/component.yml"
     body = {"properties": {"image": "mcr.microsoft.com/azureml/inference:1"}}
+    azure.documents.put(f"{azure.workspace}/environments/given", {"properties": {}})
     azure.documents.put(f"{azure.workspace}/environments/given/versions/6", body)
     change(count, "file:../../environments/other/environment.yml", "azureml:given@latest")
     bump(())
@@ -242,8 +190,8 @@ def test_a_newer_environment_than_the_one_that_a_component_was_made_with_is_told
     }
     change(count, "version: 5", "version: 6")
     bump(())
-    assert _names(published()[1]["created"]) == ["component count 6", "pipeline talk 1.0.2"]
-    spec = _document(azure, "components/count/6")["componentSpec"]
+    assert names_of(published()[1]["created"]) == ["component count 6", "pipeline talk 1.0.2"]
+    spec = document_of(azure, "components/count/6")["componentSpec"]
     assert spec["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/given/versions/7"
 
 
@@ -254,9 +202,9 @@ def test_an_environment_and_a_component_of_one_name_are_two(published: Call, pro
     change(project / TALK, "../components/shout/component.yml", "azureml:shout@latest")
     bump(())
     assert published()[0] == 0
-    count = _document(azure, "components/count/5")["componentSpec"]
+    count = document_of(azure, "components/count/5")["componentSpec"]
     assert count["environment"].removeprefix("azureml:") == f"{azure.workspace}/environments/shout/versions/1"
-    talk = _document(azure, "components/talk/1.0.1")["componentSpec"]
+    talk = document_of(azure, "components/talk/1.0.1")["componentSpec"]
     assert talk["jobs"]["shout"]["componentId"] == f"{azure.workspace}/components/shout/versions/1.0.0"
 
 
@@ -330,7 +278,7 @@ def test_two_branches_raise_a_pipeline_to_the_same_version(published: Call, proj
     assert read_published(()).is_current
     assert bump(()).files == []
     code, told = published()
-    assert (code, _names(told["created"])) == (0, ["pipeline talk 1.0.2"])
+    assert (code, names_of(told["created"])) == (0, ["pipeline talk 1.0.2"])
     for file, text in base.items():  # a third branch
         file.write_text(text)
     change(project / TALK, "  times: 3\n", "  times: 5\n")
@@ -343,13 +291,13 @@ def test_what_somebody_else_has_published_is_compared_by_its_definition(
 ) -> None:
     published()
     for name in ALL:
-        del _document(azure, name)["properties"][DIGEST]
+        del document_of(azure, name)["properties"][DIGEST]
     code, told = published()
     assert (code, len(told["unchanged"])) == (0, 5)
     assert told["unchanged"][0]["why"] == "not published by penstock: its snapshot is not compared"
-    _document(azure, "components/shout/1.0.0")["componentSpec"]["inputs"].pop("tone")
+    document_of(azure, "components/shout/1.0.0")["componentSpec"]["inputs"].pop("tone")
     code, told = published()
-    assert (code, _names(told["refused"])) == (1, ["component shout 1.0.0"])
+    assert (code, names_of(told["refused"])) == (1, ["component shout 1.0.0"])
     assert "it needs version 1.1.0 (minor)" in told["refused"][0]["why"]
 
 
@@ -360,32 +308,35 @@ def test_a_deprecation_is_a_tag_of_every_version(published: Call, project: Path,
     published()
     change(project / SHOUT, "{stage: test}", "{stage: test, deprecated: use shout 2}")
     azure.requests.clear()
-    before = _document(azure, "components/shout/1.0.0")["componentSpec"]
+    before = document_of(azure, "components/shout/1.0.0")["componentSpec"]
     code, told = published()
-    assert (code, _names(told["updated"])) == (0, ["component shout 1.0.1"])
+    assert (code, names_of(told["updated"])) == (0, ["component shout 1.0.1"])
     for version in ("1.0.0", "1.0.1"):
-        assert _document(azure, f"components/shout/{version}")["tags"] == {"stage": "test", "deprecated": "use shout 2"}
-    assert _document(azure, "components/shout/1.0.0")["componentSpec"] == before
+        assert document_of(azure, f"components/shout/{version}")["tags"] == {
+            "stage": "test",
+            "deprecated": "use shout 2",
+        }
+    assert document_of(azure, "components/shout/1.0.0")["componentSpec"] == before
     assert len(azure.writes()) == 2
     azure.requests.clear()
     assert published()[1]["updated"] == []
     assert azure.writes() == []
-    _document(azure, "components/shout/1.0.1")["tags"]["seen"] = "by somebody"
+    document_of(azure, "components/shout/1.0.1")["tags"]["seen"] = "by somebody"
     change(project / SHOUT, "{stage: test, deprecated: use shout 2}", "{stage: test}")
-    assert _names(published()[1]["updated"]) == ["component shout 1.0.1"]
-    assert _document(azure, "components/shout/1.0.0")["tags"] == {"stage": "test"}
-    assert _document(azure, "components/shout/1.0.1")["tags"] == {"stage": "test", "seen": "by somebody"}
+    assert names_of(published()[1]["updated"]) == ["component shout 1.0.1"]
+    assert document_of(azure, "components/shout/1.0.0")["tags"] == {"stage": "test"}
+    assert document_of(azure, "components/shout/1.0.1")["tags"] == {"stage": "test", "seen": "by somebody"}
 
 
 def test_a_registry(published: Call, azure: LocalAzure) -> None:
     code, told = published("shared")
     assert (code, told["registry"], len(told["created"])) == (0, "mlr-penstock", 5)
-    assert _there(azure, azure.registry) == ALL
-    assert _there(azure) == set()
-    spec = _document(azure, "components/shout/1.0.0", azure.registry)["componentSpec"]
+    assert there(azure, azure.registry) == ALL
+    assert there(azure) == set()
+    spec = document_of(azure, "components/shout/1.0.0", azure.registry)["componentSpec"]
     uri = "azureml://registries/mlr-penstock"
     assert spec["environment"] == f"{uri}/environments/small/versions/3"
-    talk = _document(azure, "components/talk/1.0.0", azure.registry)["componentSpec"]
+    talk = document_of(azure, "components/talk/1.0.0", azure.registry)["componentSpec"]
     assert talk["jobs"]["count"]["componentId"] == f"{uri}/components/count/versions/4"
     azure.requests.clear()
     assert len(published("shared")[1]["unchanged"]) == 5
@@ -398,7 +349,7 @@ def test_what_a_registry_does_not_take_is_told(project: Path, azure: LocalAzure)
     bump(())
     with pytest.raises(AzureError, match="component count 5: Azure's client refuses it: Use fully qualified name"):
         publish((project / "components/count",), "shared", "json", dry=False)
-    assert _there(azure, azure.registry) == set()
+    assert there(azure, azure.registry) == set()
 
 
 def test_this_repository_in_a_registry(azure: LocalAzure, project: Path) -> None:
@@ -411,7 +362,7 @@ def test_this_repository_in_a_registry(azure: LocalAzure, project: Path) -> None
     versions = {verdict.item.name: verdict.version for verdict in read_published(()).verdicts}
 
     def spec(name: str) -> Any:
-        return _document(azure, f"components/{name}/{versions[name]}", azure.registry)["componentSpec"]
+        return document_of(azure, f"components/{name}/{versions[name]}", azure.registry)["componentSpec"]
 
     environment = f"{uri}/environments/penstock-training/versions/{versions['penstock-training']}"
     assert spec("batch_score")["task"]["environment"] == environment
@@ -419,113 +370,3 @@ def test_this_repository_in_a_registry(azure: LocalAzure, project: Path) -> None
     assert spec("retrain_diabetes_sweep")["jobs"]["train"]["trial"]["componentId"] == train
     assert spec("retrain_diabetes")["jobs"]["train"]["componentId"] == train
     assert azure.refused == []
-
-
-def _publisher(root: Path) -> tuple[Publisher, list[Outcome]]:
-    found = read_published((root,))
-    publisher = Publisher(Assets(connect(read_stage(root, "dev"))), found.project)
-    return publisher, publisher.look([(each.item, each.version) for each in found.chosen])
-
-
-def test_two_publishers_of_the_same(project: Path, azure: LocalAzure) -> None:
-    (one, ours), (other, theirs) = _publisher(project), _publisher(project)
-    told: list[Outcome] = []
-    assert {each.status for each in one.write(ours, told.append)} == {"created"}
-    azure.requests.clear()
-    late = other.write(theirs, told.append)
-    assert {(each.status, each.why) for each in late} == {("unchanged", "somebody else has published it meanwhile")}
-    assert azure.writes() == []
-
-
-def test_two_publishers_of_different_content(project: Path, azure: LocalAzure, tmp_path: Path) -> None:
-    another = shutil.copytree(project, tmp_path / "another")
-    change(another / SHOUT, "--tone", "--colour")
-    (another / "components/components.lock.json").unlink()
-    bump((another,))
-    (one, ours), (other, theirs) = _publisher(project), _publisher(another)
-    one.write(ours, lambda _: None)
-    late = other.write(theirs, lambda _: None)
-    assert [each.status for each in late] == ["unchanged", "unchanged", "unchanged", "refused"]
-    assert late[-1].why.endswith("it needs version 1.0.1 (patch); somebody else has published it meanwhile")
-
-
-@pytest.mark.parametrize(("digest", "status"), [(None, "unchanged"), ("another", "refused")])
-def test_somebody_is_faster_between_the_look_and_the_write(
-    project: Path, azure: LocalAzure, monkeypatch: pytest.MonkeyPatch, digest: str | None, status: str
-) -> None:
-    publisher, outcomes = _publisher(project)
-
-    def rival(path: str, body: dict[str, Any]) -> None:
-        properties = body["properties"]
-        if path.endswith("/shout/versions/1.0.0"):
-            more = {**properties["properties"], **({DIGEST: digest} if digest else {})}
-            spec = {**properties["componentSpec"], "code": "azureml:another:1"}
-            azure.documents.put(path, {"properties": {**properties, "componentSpec": spec, "properties": more}})
-
-    monkeypatch.setitem(azure.resources.checked, "workspaces/components/versions", rival)
-    late = publisher.write(outcomes, lambda _: None)[3]
-    assert (late.item.name, late.status) == ("shout", status)
-    assert late.why.endswith("somebody else has published it meanwhile")
-
-
-def test_two_processes_at_once(project: Path, azure: LocalAzure) -> None:
-    line = [str(PENSTOCK), "publish", "--stage", "dev", "--format", "json"]
-    both = [
-        subprocess.Popen(
-            line, cwd=project, env=led(azure.environment), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert _there(azure) == ALL
-    told = [json.loads(out) for out, _ in said]
-    assert {name for each in told for name in _names(each["created"])} >= {"component shout 1.0.0", "component count 4"}
-    assert [each["refused"] for each in told] == [[], []]
-
-
-def test_what_was_killed_on_the_way_goes_on_where_it_ended(project: Path, azure: LocalAzure) -> None:
-    line, environment = [str(PENSTOCK), "publish", "--stage", "dev"], led(azure.environment)
-    fault = azure.faults.add("PUT .*/components/count", "throttled", retry_after="60")
-    killed = subprocess.Popen(line, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not fault.met and time.monotonic() < deadline:
-        time.sleep(0.01)
-    killed.kill()
-    killed.communicate()
-    assert _there(azure) == {"environments/other/1", "environments/small/3"}
-    done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "environment other 1: is there already",
-        "environment small 3: is there already",
-        "component count 4: created",
-        "component shout 1.0.0: created",
-        "pipeline talk 1.0.0: created",
-    ]
-    assert done.stderr == "workspace mlw-penstock: 3 created, 2 unchanged\n"
-    assert _there(azure) == ALL
-
-
-_LOOK, _WRITES = "GET .*/components/shout/versions", ("PUT .*/environments/", "PUT .*/components/shout")
-_ALL_KINDS = ("throttled", "unavailable", "lost", "lost_after", "expired", "conflict", "forbidden")
-_FAULTS = [(_LOOK, kind) for kind in ("throttled", "lost", "expired", "forbidden")]
-
-
-@pytest.mark.parametrize(("where", "kind"), [*_FAULTS, *((where, kind) for where in _WRITES for kind in _ALL_KINDS)])
-def test_one_fault_on_the_way(project: Path, azure: LocalAzure, kind: Kind, where: str) -> None:
-    paths = (project / SHOUT,)
-    azure.faults.add(where, kind, retry_after="0")
-    try:
-        code = publish(paths, "dev", "json", dry=False)
-    except AzureError as error:
-        assert re.match(r"(environment|component) \w+ [\d.]+: Azure", str(error))
-        code = publish(paths, "dev", "json", dry=False)
-    assert code == 0
-    assert azure.faults.unmet == []
-    assert _there(azure) == {"environments/small/3", "components/shout/1.0.0"}
-    assert _document(azure, "components/shout/1.0.0")["properties"][DIGEST] == _digest("shout")
-
-
-def _digest(component: str) -> str:
-    return read_published(()).project.items["component", component].digest
