@@ -31,6 +31,8 @@ class Office:
 
     def __init__(self, azure: LocalAzure, folder: Path) -> None:
         self.azure, self.folder = azure, folder
+        current = subprocess.run(["make", "-q", ".venv/.dev"], cwd=REPOSITORY, capture_output=True, check=False)
+        assert current.returncode == 0, "a make of the copy would install it into this .venv: call make setup"
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
         for name in listed.stdout.split("\0"):
             if name and (REPOSITORY / name).exists():
