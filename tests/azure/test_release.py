@@ -307,6 +307,7 @@ def test_a_release_that_was_killed_is_ended_by_a_rollback_and_what_serves_stays(
     assert shop.traffic("staging") == {"1": 40, "2": 60}
     said = shop("smoke", "diabetes-staging", "--on", "azure", "--stage", "staging", fails=1).stderr
     assert "has some of the traffic, too, so it is not known which version answers" in said
+    assert "penstock rollback diabetes-staging --on azure --stage staging --if unfinished" in said
     done = shop.release("1", "staging")
     assert "its traffic is taken back" in done.stderr
     assert "version 1 of diabetes is served by diabetes-staging already" in done.stderr

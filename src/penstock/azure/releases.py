@@ -47,6 +47,7 @@ class Releases:
         self, client: MLClient, stage: Stage, told: Callable[[str], None], places: Mapping[str, Place]
     ) -> None:
         self._here, self._told, self._places = Place(client, stage.endpoint_prefix), told, places
+        self._by_hand = f"--on azure --stage {stage.name}"
         self.models = Models(client, Arm(), stage)
 
     def release(self, path: Path, to: str, size: Size, *, digest: str | None, watch_s: float) -> tuple[str, Deployment]:
@@ -140,7 +141,7 @@ class Releases:
                 listed = "\n".join(f"  {check}" for check in wrong)
                 raise RunError(
                     f"whether {target.name} fails cannot be told from here:\n{listed}\nNothing was changed; to go back "
-                    f"all the same: penstock rollback {target.name} --on azure"
+                    f"all the same: penstock rollback {target.name} {self._by_hand}"
                 )
         return True
 
@@ -173,7 +174,7 @@ class Releases:
             raise RunError(
                 f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which "
                 "version answers. A release goes on, or was cut off: "
-                f"penstock rollback {endpoint} --on azure --if unfinished"
+                f"penstock rollback {endpoint} {self._by_hand} --if unfinished"
             )
         return smoke(target.everyone(), self._contract(target, current.id))
 

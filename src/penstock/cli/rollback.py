@@ -42,7 +42,7 @@ def command(
 
     It is started and tested as for a release. What it replaces is withdrawn in the model registry, whose champion is
     again the version that prod serves, and has to pass staging again. At Azure a release that was cut off is ended
-    first, and nothing else is done; on this machine every command does so.
+    first, and if its version had traffic, that is all; on this machine every command ends it.
     """
     if where == "azure":
         from penstock.cli.at_azure import print_deployment, releases_at
