@@ -1,7 +1,9 @@
 """Traffic from another process: `python load.py URL KEY_FILE BODY_FILE PER_SECOND`, until its stdin is closed.
 
-Requests are sent when they are due, whether or not those before have been answered, each on a connection of its own. At
-the end it prints `{"sent": n, "failed": [what went wrong, ...], "answers": {answer: how often}, "slowest_s": seconds}`.
+Requests are sent when they are due, whether or not those before have been answered, each on a connection of its own. A
+server that cannot keep up has at most a second's worth of them to answer: more would not ask more of it, but wait until
+they time out. At the end it prints
+`{"sent": n, "failed": [what went wrong, ...], "answers": {answer: how often}, "slowest_s": seconds}`.
 """
 
 from __future__ import annotations
@@ -62,6 +64,8 @@ class Load:
             task.add_done_callback(running.discard)
             self.sent += 1
             await asyncio.sleep(max(0.0, began + self.sent / per_second - time.perf_counter()))
+            if len(running) >= per_second:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*running)
 
 
