@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import secrets
@@ -30,6 +31,7 @@ _ENDED = (COMPLETED, FAILED, CANCELED)
 OVER = (*_ENDED, "NotResponding", "Paused")  # nobody knows when these go on, and waiting ends
 DECISION_OUTPUT = "decision"
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 1.0, 15.0, 1.3
+_NEWEST = 100
 _PATIENCE_S = 600
 _NAME = re.compile(r"[^a-z0-9_]+")
 _LONGEST_NAME = 200  # of 255: what Azure derives of it needs some
@@ -59,6 +61,22 @@ class Ended(Struct, frozen=True):
     nodes: tuple[NodeState, ...]
     logs: Mapping[str, str]
     why: str = ""
+
+
+class Pause:
+    """A call sleeps: a second at first, longer each time, at most a quarter of a minute."""
+
+    def __init__(self) -> None:
+        self._next_s, self._began = _FIRST_WAIT_S, time.monotonic()
+
+    def __call__(self) -> None:
+        time.sleep(self._next_s)
+        self._next_s = min(self._next_s * _GROWTH, _LONGEST_WAIT_S)
+
+    @property
+    def lasted_s(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
 
 
 def load(file: Path, overrides: tuple[str, ...]) -> Job:
@@ -119,7 +137,7 @@ def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warne
         AzureError: it cannot be asked, for longer than that or for a reason that does not pass.
     """
     seen: dict[str, NodeState] = {}
-    wait, lost_since = _FIRST_WAIT_S, None
+    pause, lost_since = Pause(), None
     while True:
         try:
             status, nodes = _status(client, name), _nodes(client, name)
@@ -141,8 +159,7 @@ def follow(client: MLClient, name: str, told: Callable[[NodeState], None], warne
                 failed = [node for node in nodes if node.status == FAILED]
                 why = _why(client, name) if status == FAILED and not failed else ""
                 return Ended(status, tuple(nodes), {node.name: _log_end(client, node) for node in failed}, why)
-        time.sleep(wait)
-        wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
+        pause()
 
 
 def cancel(client: MLClient, name: str) -> str:
@@ -150,11 +167,22 @@ def cancel(client: MLClient, name: str) -> str:
     with asking(f"job {name}"):
         if _status(client, name) not in _ENDED:
             client.jobs.begin_cancel(name).result()
-    wait = _FIRST_WAIT_S
+    pause = Pause()
     while (status := _status(client, name)) not in OVER:
-        time.sleep(wait)
-        wait = min(wait * _GROWTH, _LONGEST_WAIT_S)
+        pause()
     return status
+
+
+def going_on(client: MLClient) -> list[str]:
+    """The names of the jobs of the workspace, of its hundred newest, that are not over. Raises AzureError."""
+    with asking(f"the jobs of {client.workspace_name}"):
+        newest = itertools.islice(client.jobs.list(), _NEWEST)
+        return [job.name for job in newest if _word(job.status) not in OVER]
+
+
+def is_over(client: MLClient, name: str) -> bool:
+    """Whether a job is over. Raises AzureError."""
+    return _status(client, name) in OVER
 
 
 def tagged(client: MLClient, tags: Mapping[str, str]) -> list[str]:
@@ -210,19 +238,24 @@ def _why(client: MLClient, name: str) -> str:
     """Why a job failed, of which no node had begun. The client tells so only to those who have it streamed."""
     from azure.ai.ml.exceptions import JobException
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            with asking(f"the end of job {name}"):
-                client.jobs.stream(name)
-        except JobException as error:
-            _, brace, document = str(error).partition("{")
+    try:
+        with asking(f"the end of job {name}"), contextlib.redirect_stdout(io.StringIO()):
             try:
-                return str(json.loads(brace + document)["error"]["message"])
-            except (ValueError, LookupError, TypeError):
-                return str(error)
-        except AzureError as error:
-            return str(error)
+                client.jobs.stream(name)
+            except JobException as error:
+                return _message_in(str(error))
+    except AzureError as error:
+        return str(error)
     return ""
+
+
+def _message_in(said: str) -> str:
+    """Azure's message in what the client raises of a job that failed: words, and a document of the error."""
+    _, brace, document = said.partition("{")
+    try:
+        return str(json.loads(brace + document)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return said
 
 
 def _log_end(client: MLClient, node: NodeState) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -68,6 +68,7 @@ class OnlineTarget:
         self._tags_before = dict(self._endpoint.tags or {})
         self._former = current_of(self._endpoint.traffic, self._tags_before)
         self._candidate: Deployment | None = None
+        self._given: tuple[int, int] = (0, 0)  # of the traffic, and of its copies, to the candidate
         self._sick = 0
 
     @property
@@ -92,13 +93,12 @@ class OnlineTarget:
 
     def end_sharing(self) -> None:
         """What is current has all of the traffic again."""
-        self._set_traffic({self._former: 100} if self._former is not None else {})
+        self._take_back(self._sharing())
 
-    def end_unfinished(self) -> None:
-        """What is current has all of the traffic again, and what penstock has made to replace it goes."""
-        left = set(self._names(ours=True)) - {self._former, self.previous}
-        self.end_sharing()
-        for name in left:
+    def end_unfinished(self, names: Collection[str]) -> None:
+        """What is current has their traffic again, and what penstock has made of them goes."""
+        self._take_back(names)
+        for name in set(names) & set(self._names(ours=True)):
             self._delete(name)
 
     def _sharing(self) -> set[str]:
@@ -132,6 +132,7 @@ class OnlineTarget:
                 self._set_traffic({self._former: 100}, mirror={version.id: self._size.mirror})
             elif self._size.share:
                 self._set_traffic({self._former: 100 - self._size.share, version.id: self._size.share})
+        self._given = self._shares(version.id)
         return self._caller(version.id)
 
     def troubles(self) -> list[str]:
@@ -141,10 +142,16 @@ class OnlineTarget:
         self._sick = self._sick + 1 if answer.status == 0 or answer.status >= 500 else 0
         if self._sick < _SICK_AFTER:
             return []
+        self._refresh()
+        self._require_undisturbed()  # else it is not to blame
         return [f"it has not answered {self._sick} times in a row (status {answer.status}: {answer.text[:200]})"]
 
     def promote(self) -> Deployment:
+        """Raises RunError if somebody else has changed meanwhile what serves, or what the candidate was given."""
         version = self._chosen()
+        self._refresh()
+        self._require_undisturbed()
+        self._tags_before = dict(self._endpoint.tags or {})
         former = self._former if self._former != version.id else (self._endpoint.tags or {}).get(_PREVIOUS)
         before = self._endpoint.tags or {}
         tags = {key: value for key, value in before.items() if key != _PREVIOUS and not key.startswith(_PASSED)}
@@ -163,6 +170,7 @@ class OnlineTarget:
         That it cannot be removed is told, and is no fault: it has no traffic, and the next release removes it.
         """
         bad, good = self._former, self._chosen()
+        self._refresh()
         tags = {key: value for key, value in (self._endpoint.tags or {}).items() if key != _PREVIOUS}
         tags.pop(f"{_PASSED}{bad}", None)
         self._set_traffic({good.id: 100}, tags={**tags, _CURRENT: good.id})
@@ -186,16 +194,29 @@ class OnlineTarget:
                 self._delete(name)
 
     def abandon(self) -> None:
-        """Traffic and tags as they were at the beginning, and without the candidate."""
+        """Without the candidate, and without what was written of it; what others have changed meanwhile stays so."""
         candidate = self._candidate
         if candidate is None:
             return
-        with contextlib.suppress(AzureError):  # it may be that the first write was lost
-            self._endpoint = self._client.online_endpoints.get(self.name)
-        traffic = {self._former: 100} if self._former is not None else {}
-        self._set_traffic(traffic, tags=dict(self._tags_before))
+        with contextlib.suppress(AzureError):  # it may be that the answer to a write was lost
+            self._refresh()
+        tags = dict(self._endpoint.tags or {})
+        if tags.get(_CURRENT) == candidate.id:  # promoted, and nobody has been told
+            tags = {**{key: value for key, value in tags.items() if not _is_ours(key)}, **self._tags_before}
+            if candidate.id == self._former:  # only its pass is new
+                self._set_traffic(dict(self._endpoint.traffic), mirror=self._endpoint.mirror_traffic, tags=tags)
+            else:
+                self._set_traffic({self._former: 100} if self._former is not None else {}, tags=tags)
+        elif any(self._shares(candidate.id)):
+            self._take_back([candidate.id])
         if candidate.id in self._names() and candidate.id not in {self._former, self.previous}:
             self._delete(candidate.id)
+
+    def require_same(self, current: Deployment) -> None:
+        """Look again. Raises RunError if it is not current any more."""
+        self._refresh()
+        if current_of(self._endpoint.traffic, self._endpoint.tags) != current.id:
+            raise RunError(f"{self.name}: {current.id} is not current any more: another release has come between")
 
     def forget_passed(self, digest: str) -> None:
         """What bears this digest has not passed here any more."""
@@ -244,7 +265,7 @@ class OnlineTarget:
             with asking(f"deployment {entity.name} of {self.name}"):
                 self._client.online_deployments.begin_create_or_update(entity).result()
         except AzureError as error:
-            if error.status is not None:
+            if error.status is not None or entity.name not in self._names():  # somebody has ended it
                 raise
             raise ReleaseError(f"it does not start: {error}{self._log(entity.name)}") from None
 
@@ -268,6 +289,35 @@ class OnlineTarget:
         with asking(f"endpoint {self.name}"):
             self._client.online_endpoints.begin_create_or_update(endpoint).result()
             self._endpoint = self._client.online_endpoints.get(self.name)
+
+    def _refresh(self) -> None:
+        with asking(f"endpoint {self.name}"):
+            self._endpoint = self._client.online_endpoints.get(self.name)
+
+    def _shares(self, name: str) -> tuple[int, int]:
+        """Of the traffic, and of its copies, in per cent."""
+        return (self._endpoint.traffic or {}).get(name, 0), (self._endpoint.mirror_traffic or {}).get(name, 0)
+
+    def _take_back(self, names: Collection[str]) -> None:
+        """What they have of the traffic goes to what is current; others keep theirs."""
+        current = current_of(self._endpoint.traffic, self._endpoint.tags)
+        current = self._former if current in names else current
+        mirror = {name: share for name, share in (self._endpoint.mirror_traffic or {}).items() if name not in names}
+        traffic = {name: share for name, share in (self._endpoint.traffic or {}).items() if share and name not in names}
+        if current in traffic:
+            traffic[str(current)] += 100 - sum(traffic.values())
+        self._set_traffic(traffic, mirror=mirror)
+
+    def _require_undisturbed(self) -> None:
+        """Raises RunError unless the endpoint, as read last, has what the candidate was given, and the same current."""
+        name = self._chosen().id
+        current = current_of(self._endpoint.traffic, self._endpoint.tags)
+        if self._shares(name) == self._given and current == self._former and name in self._names():
+            return
+        raise RunError(
+            f"{self.name}: somebody else has changed its traffic while {name} was watched, or has ended this release; "
+            "so it is not made current"
+        )
 
     def _delete(self, name: str) -> None:
         with asking(f"deployment {name} of {self.name}"):
@@ -309,7 +359,9 @@ class OnlineTarget:
         return Caller(url, self._key, {"azureml-model-deployment": name}, has_health=False)
 
     def everyone(self) -> Caller:
-        """The endpoint's own address, as its users have it."""
+        """The endpoint's own address, as its users have it; while others have a share, what is current by its name."""
+        if self._former is not None and self.is_split:
+            return self._caller(self._former)
         url = str(self._endpoint.scoring_uri).removesuffix("/score")
         return Caller(url, self._key, has_health=False)
 
@@ -328,6 +380,10 @@ def current_of(traffic: Mapping[str, int] | None, tags: Mapping[str, str] | None
 
 def _is_passed(key: str, value: str, digest: str) -> bool:
     return key.startswith(_PASSED) and value == digest
+
+
+def _is_ours(tag: str) -> bool:
+    return tag in {_CURRENT, _PREVIOUS} or tag.startswith(_PASSED)
 
 
 def _is_kubernetes(endpoint: Any) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.azure.arm import Arm
 from penstock.azure.client import asking
+from penstock.azure.jobs import Pause, going_on, is_over
 from penstock.errors import DefinitionError, RunError
 from penstock.store.stages import Stage
 from penstock_steps.registry import CHAMPION_TAG, PACKAGE_DIGEST_TAG, ROLE_TAG
@@ -29,14 +30,15 @@ WITHDRAWN = "withdrawn"
 IMAGE = re.compile(r"(?P<registry>[\w.-]+)/(?P<repository>[\w./-]+)@(?P<digest>sha256:[0-9a-f]{64})", re.ASCII)
 _VERSION = "2024-04-01"
 _OUTPUT = "package"
+_PATIENCE_S, _TAG_PATIENCE_S = 1800, 600
 _READ_ONLY = {"provisioningState", "latestVersion", "nextVersion"}
 
 
 class Models:
-    """The registry of a workspace. Methods raise AzureError."""
+    """The registry of a workspace. Methods raise AzureError. `told` gets what is waited for, in sentences."""
 
-    def __init__(self, client: MLClient, arm: Arm, stage: Stage) -> None:
-        self._client, self._arm, self._stage = client, arm, stage
+    def __init__(self, client: MLClient, arm: Arm, stage: Stage, told: Callable[[str], None]) -> None:
+        self._client, self._arm, self._stage, self._told = client, arm, stage, told
 
     def tags(self, name: str, version: str | None = None) -> dict[str, str]:
         """The tags of a model, or of one of its versions; empty if there is none."""
@@ -74,8 +76,11 @@ class Models:
         else:
             self.set_tags(name, None, **{CHAMPION_TAG: None})
 
-    def of_image(self, reference: str) -> tuple[str, str]:
+    def of_image(self, reference: str, *, arrives: bool = False) -> tuple[str, str]:
         """(name, version) of the model version whose tag says that it is in this image.
+
+        An image that `arrives` comes to its container registry some seconds before the job that has it built writes the
+        tag: so that is waited for, for ten minutes, while any job goes on.
 
         Raises:
             DefinitionError: it is no reference by digest, or no version is in it.
@@ -85,19 +90,37 @@ class Models:
                 f"{reference} names no image by its digest, and what a tag leads to can change; write "
                 "REGISTRY.azurecr.io/REPOSITORY@sha256:..."
             )
+        pause, is_told = Pause(), False
+        while True:
+            going = going_on(self._client) if arrives else []
+            found = self._tagged_with(reference)  # after the jobs: one that has ended since then has written its tag
+            if found is not None:
+                return found
+            if not going or pause.lasted_s > _TAG_PATIENCE_S:
+                raise DefinitionError(f"no model version in {self._stage.workspace} says that it is in {reference}")
+            if not is_told:
+                is_told = True
+                self._told(
+                    f"no model version says yet that it is in {reference}; waiting, as jobs go on: {', '.join(going)}"
+                )
+            pause()
+
+    def _tagged_with(self, image: str) -> tuple[str, str] | None:
         with asking(f"the models of {self._stage.workspace}"):
             for model in self._client.models.list():
                 for version in self._client.models.list(model.name):
-                    if _same_image((version.tags or {}).get(IMAGE_TAG, ""), reference):
+                    if _same_image((version.tags or {}).get(IMAGE_TAG, ""), image):
                         return str(version.name), str(version.version)
-        raise DefinitionError(f"no model version in {self._stage.workspace} says that it is in {reference}")
+        return None
 
     @contextmanager
     def package(self, name: str, version: str) -> Iterator[Path]:
         """The folder of the package of a version, fetched from the job that made it, while this lasts.
 
+        The outputs of a job that goes on cannot be fetched, so its end is waited for.
+
         Raises:
-            RunError: the version has none.
+            RunError: the version has none, or its job does not end.
         """
         tags = self.tags(name, version)
         if PACKAGE_RUN_TAG not in tags or PACKAGE_DIGEST_TAG not in tags:
@@ -106,6 +129,7 @@ class Models:
                 "the component package writes, are not there"
             )
         job = tags[PACKAGE_RUN_TAG]
+        self._wait_for(job, _label(name, version))
         with tempfile.TemporaryDirectory(prefix="penstock-") as temporary:
             with asking(f"the package of {_label(name, version)} (job {job})"):
                 self._client.jobs.download(job, output_name=_OUTPUT, download_path=temporary)
@@ -113,6 +137,16 @@ class Models:
             if not found:
                 raise RunError(f"job {job} has no output '{_OUTPUT}' with a package of {_label(name, version)}")
             yield found[0]
+
+    def _wait_for(self, job: str, label: str) -> None:
+        pause, is_told = Pause(), False
+        while not is_over(self._client, job):
+            if pause.lasted_s > _PATIENCE_S:
+                raise RunError(f"job {job}, which made the package of {label}, goes on; release it when that is over")
+            if not is_told:
+                is_told = True
+                self._told(f"waiting for the end of job {job}, which made the package of {label}")
+            pause()
 
     def _get(self, name: str, version: str | None) -> dict[str, Any] | None:
         with asking(_label(name, version)):

@@ -14,7 +14,7 @@ from penstock.azure.client import AzureError
 from penstock.azure.online import OnlineTarget, Size
 from penstock.azure.registry import IMAGE_TAG, Models
 from penstock.errors import RunError
-from penstock.release.packages import Anchor, Package, read_package, verify
+from penstock.release.packages import Anchor, Package, digest_anchor, read_package, verify
 from penstock.release.rollout import roll_out
 from penstock.release.service import endpoint_of
 from penstock.release.smoke import Check, read_contract, smoke
@@ -48,15 +48,20 @@ class Releases:
     ) -> None:
         self._here, self._told, self._places = Place(client, stage.endpoint_prefix), told, places
         self._by_hand = f"--on azure --stage {stage.name}"
-        self.models = Models(client, Arm(), stage)
+        self.models = Models(client, Arm(), stage, told)
 
-    def release(self, path: Path, to: str, size: Size, *, digest: str | None, watch_s: float) -> tuple[str, Deployment]:
+    def release(
+        self, path: Path, to: str, size: Size, *, digest: str | None, watch_s: float, by_name: bool = True
+    ) -> tuple[str, Deployment]:
         """Release the package in a folder to the endpoint of its model and of the stage `to`, whose name is returned.
 
         What is deployed is the image that the model version's tag names, by its digest, or one that Azure builds of the
-        package. Nothing is done if it is current there.
+        package. Nothing is done if it is current there and has passed; what is current in staging and has lost its
+        pass by a rollback is tested and watched again. `by_name`: the package was fetched for its version, so that it
+        speaks against the version if it is not what its anchor says; a folder that somebody names does not.
 
         Raises:
+            DefinitionError: `digest` is none.
             RunError: the package is not what its anchor says, fails, or has not passed staging. What had the traffic
                 has it again; a version that failed is withdrawn.
         """
@@ -78,10 +83,16 @@ class Releases:
             )
             target.end_sharing()
         current = target.current
-        if current is not None and current.digest == package.digest:
+        is_there = current is not None and current.digest == package.digest
+        if current is not None and is_there and (to == "prod" or target.has_passed(package.digest)):
             self._told(f"version {package.version} of {package.model_name} is served by {target.name} already")
         else:
-            current = self._roll_out(target, package, version, anchor, watch_s, base)
+            problems = verify(package, anchor).problems
+            if problems:
+                listed = "\n".join(f"  {each}" for each in problems)
+                error = ReleaseError(f"the package is not what was made:\n{listed}")
+                raise self._not_released(target, version, error, base if by_name and digest is None else None)
+            current = self._roll_out(target, package, version, watch_s, base)
         if to == "prod":
             self.models.make_champion(current.model, current.version)
             self._told(f"the champion of {current.model} is version {current.version}, which prod serves")
@@ -91,21 +102,21 @@ class Releases:
         """Give the traffic back to what had it before; what has it now is removed and its version withdrawn.
 
         A release that was cut off is ended first; if its version had traffic, that is all. With `only_if` "unfinished"
-        nothing else is done; with "failing" a version is only taken back if it fails the smoke test now, and if the
-        endpoint has served nothing before, it serves nothing then. With `image`, only the version in it is taken back.
+        nothing else is done. With "failing" a version is only taken back if it fails the smoke test now, whatever other
+        release goes on, and if the endpoint has served nothing before, it serves nothing then. With `image`, only the
+        version in it is taken back, and only its release is ended.
 
         Returns what has the traffic then. Raises RunError if there is nothing before, or it fails the smoke test: then
         all stays as it is.
         """
         target = self._target(self._here, endpoint)
-        left, was_split = target.unfinished, target.is_split
-        if left:
-            self._told(f"{endpoint}: the release of {', '.join(left)} was not finished, and is ended")
-            target.end_unfinished()
-        elif only_if == "unfinished":
-            self._told(f"{endpoint}: no release is unfinished")
-        if was_split or only_if == "unfinished":
-            return target.current
+        if only_if != "failing":
+            was_split = target.is_split
+            ended = self._end_unfinished(target, image)
+            if only_if == "unfinished" and not ended:
+                self._told(f"{endpoint}: no release is unfinished")
+            if only_if == "unfinished" or (ended and (was_split or image is not None)):
+                return target.current
         bad, previous = self._served(target, image), target.previous
         if only_if == "failing" and not self._is_failing(target, bad):
             self._told(f"{endpoint}: version {bad.version} answers as it should, so it stays")
@@ -115,6 +126,7 @@ class Releases:
         good = target.read(previous) if previous is not None else None
         if good is not None:
             self._ask_again(target, good)
+        target.require_same(bad)
         # The registry first: whatever fails after it, the next call finds the endpoint as it is now, and goes on.
         self._reject(endpoint, bad, good)
         if good is None:
@@ -124,6 +136,20 @@ class Releases:
         serving = target.go_back()
         self._told(f"{endpoint}: version {serving.version} has the traffic again, in place of version {bad.version}")
         return serving
+
+    def _end_unfinished(self, target: OnlineTarget, image: str | None) -> list[str]:
+        """The deployments of a release that was cut off, with `image` of the version in it; they are ended."""
+        left = target.unfinished
+        if left and image is not None:
+            of_image = self.models.of_image(image)
+            others = [name for name in left if _version_of(target.read(name)) != of_image]
+            if others:
+                self._told(f"{target.name}: {', '.join(others)} is another release, and stays")
+            left = [name for name in left if name not in others]
+        if left:
+            self._told(f"{target.name}: the release of {', '.join(left)} was not finished, and is ended")
+            target.end_unfinished(left)
+        return left
 
     def _is_failing(self, target: OnlineTarget, current: Deployment) -> bool:
         """Whether its answers are wrong, each time that it is asked.
@@ -166,11 +192,12 @@ class Releases:
     def smoke(self, endpoint: str, image: str | None = None) -> list[Check]:
         """The smoke test of what has the traffic of an endpoint, at the endpoint's own address.
 
-        Raises RunError if nothing has it, or several versions; or with `image`, another version than the one in it.
+        Raises RunError if nothing has it, or several versions. With `image`, the version in it is asked, though others
+        have a share; RunError if it is another that is current.
         """
         target = self._target(self._here, endpoint)
         current = self._served(target, image)
-        if target.is_split:
+        if target.is_split and image is None:
             raise RunError(
                 f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which "
                 "version answers. A release goes on, or was cut off: "
@@ -184,7 +211,7 @@ class Releases:
             raise RunError(f"{target.name} serves nothing; release a package to it")
         if image is not None:
             name, version = self.models.of_image(image)
-            if (current.model, current.version) != (name, version):
+            if _version_of(current) != (name, version):
                 raise RunError(
                     f"{target.name} serves version {current.version} of {current.model}, and version {version} is in "
                     f"{image}: another release has come between"
@@ -192,30 +219,33 @@ class Releases:
         return current
 
     def _roll_out(
-        self, target: OnlineTarget, package: Package, version: Deployment, anchor: Anchor, watch_s: float, base: str
+        self, target: OnlineTarget, package: Package, version: Deployment, watch_s: float, base: str
     ) -> Deployment:
         contract = read_contract(package.path)
         try:
-            problems = verify(package, anchor).problems
-            if problems:
-                raise ReleaseError("the package is not what was made:\n" + "\n".join(f"  {each}" for each in problems))  # noqa: TRY301
             return roll_out(target, package, version, contract, told=self._told, watch_s=watch_s)
         except ReleaseError as error:
+            raise self._not_released(target, version, error, base) from None
+
+    def _not_released(
+        self, target: OnlineTarget, version: Deployment, error: ReleaseError, base: str | None
+    ) -> RunError:
+        """What to raise. With the name `base` of its endpoints, the version is withdrawn."""
+        if base is not None:
             prod = self._other(base, "prod")
             self._withdraw(version, prod.current if prod is not None else None)
-            current = target.current
-            goes_on = f"version {current.version} goes on serving" if current is not None else "nothing is served"
-            raise RunError(
-                f"version {version.version} of {version.model} is not released to {target.name}: {error}\n"
-                f"{goes_on} there"
-            ) from None
+        current = target.current
+        goes_on = f"version {current.version} goes on serving" if current is not None else "nothing is served"
+        return RunError(
+            f"version {version.version} of {version.model} is not released to {target.name}: {error}\n{goes_on} there"
+        )
 
     def _withdraw(self, version: Deployment, serving: Deployment | None) -> None:
-        """Unless it is what prod serves (`serving`)."""
-        still = serving is not None and serving.model == version.model
-        if still and serving is not None and serving.digest == version.digest:
-            return  # prod goes on serving it
-        self.models.withdraw(version.model, version.version, serving.version if still and serving else None)
+        """Unless it is what prod serves (`serving`), which goes on."""
+        others = serving.version if serving is not None and serving.model == version.model else None
+        if others == version.version:
+            return
+        self.models.withdraw(version.model, version.version, others)
         self._told(f"version {version.version} of {version.model} is withdrawn")
 
     def _target(
@@ -248,6 +278,10 @@ class Releases:
         return staging is not None and staging.has_passed(package.digest)
 
 
+def _version_of(deployment: Deployment) -> tuple[str, str]:
+    return deployment.model, deployment.version
+
+
 def _checked(name: str) -> str:
     """The name of an endpoint. Raises RunError if Azure takes no name of this length."""
     if len(name) > _LONGEST_NAME:
@@ -260,7 +294,7 @@ def _checked(name: str) -> str:
 
 def _anchor(package: Package, digest: str | None, tags: Mapping[str, str]) -> Anchor:
     if digest is not None:
-        return Anchor(digest, "--digest")
+        return digest_anchor(digest)
     if PACKAGE_DIGEST_TAG not in tags:
         raise RunError(
             f"{package.path} cannot be verified: version {package.version} of {package.model_name} has no tag "

@@ -76,7 +76,7 @@ def package_at(releases: Releases, what: str) -> Iterator[Path]:
         yield Path(what)
         return
     if "/" in what:
-        name, version = releases.models.of_image(what)
+        name, version = releases.models.of_image(what, arrives=True)
     else:
         name, _, version = what.partition(":")
         if not version:

@@ -68,7 +68,8 @@ def command(
         size = Size(instance_type, instances, share, mirror)
         with package_at(releases, package) as found_at:
             watch_s = WATCH_S if watch is None else watch
-            name, deployment = releases.release(found_at, to, size, digest=digest, watch_s=watch_s)
+            by_name = found_at != Path(package)
+            name, deployment = releases.release(found_at, to, size, digest=digest, watch_s=watch_s, by_name=by_name)
         print_deployment(name, deployment, form)
         return
     from penstock.cli.looking import print_json, workspace_of

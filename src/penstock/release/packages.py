@@ -113,8 +113,11 @@ def anchor_of(package: Package, digest: str | None, workspace: Workspace) -> Anc
 
     Raises DefinitionError for what is no digest.
     """
-    if digest is None:
-        return registry_anchor(package, workspace)
+    return registry_anchor(package, workspace) if digest is None else digest_anchor(digest)
+
+
+def digest_anchor(digest: str) -> Anchor:
+    """What a person says. Raises DefinitionError for what is no digest."""
     if not DIGEST.fullmatch(digest):
         raise DefinitionError(f"--digest {digest} is no digest; it is sha256: and 64 hex digits in lower case")
     return Anchor(digest, "--digest")
