@@ -76,6 +76,8 @@ def test_an_endpoint_whose_name_is_too_long_for_azure_is_told_before_anything_is
 
 
 def test_the_first_version_of_an_endpoint_that_fails_leaves_nothing_served(shop: Shop) -> None:
+    shop("provision", "--stage", "prod")
+    shop.release("1", "prod")
     path = f"{shop.azure.workspace}/onlineEndpoints/contoso-diabetes-staging"
     [deployment] = shop.azure.documents.children(f"{path}/deployments")
     shop.azure.online.crash(path, deployment["name"])

@@ -77,6 +77,11 @@ class Releases:
                 f"penstock release {package.model_name}:{package.version} --to staging --on azure"
             )
         version = _deployment(package)
+        problems = verify(package, anchor).problems
+        if problems:
+            listed = "\n".join(f"  {each}" for each in problems)
+            error = ReleaseError(f"the package is not what was made:\n{listed}")
+            raise self._not_released(target, version, error, base if by_name and digest is None else None)
         if target.is_split:
             self._told(
                 f"{name}: the release of {', '.join(target.unfinished)} was not finished; its traffic is taken back"
@@ -87,11 +92,6 @@ class Releases:
         if current is not None and is_there and (to == "prod" or target.has_passed(package.digest)):
             self._told(f"version {package.version} of {package.model_name} is served by {target.name} already")
         else:
-            problems = verify(package, anchor).problems
-            if problems:
-                listed = "\n".join(f"  {each}" for each in problems)
-                error = ReleaseError(f"the package is not what was made:\n{listed}")
-                raise self._not_released(target, version, error, base if by_name and digest is None else None)
             current = self._roll_out(target, package, version, watch_s, base)
         if to == "prod":
             self.models.make_champion(current.model, current.version)
