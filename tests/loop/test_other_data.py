@@ -55,7 +55,7 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("task", SCENARIOS)
+@pytest.mark.parametrize("task", ["regression", pytest.param("classification", marks=pytest.mark.long)])
 def test_the_loop_knows_no_dataset(
     task: str, retrain: Callable[..., Retrained], registry: Registry, tmp_path: Path
 ) -> None:

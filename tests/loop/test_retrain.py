@@ -156,7 +156,7 @@ def test_two_runs_at_once_leave_one_champion(workspace: Path, registry: Registry
     assert made == len(tags) >= 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_cancel_in_the_middle_of_train(
     workspace: Path, registry: Registry, retrain: Callable[..., Retrained], number: int
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from served import Shop, rounded
 
 STAGING = "rent-staging"
-FEW, MANY = 4, 30
+FEW, MANY = 2, 30
 
 
 def moments(count: int) -> list[float]:

@@ -50,7 +50,7 @@ def share_accepted(rule: Rule, *, flaw: float = 0.0, seed: int = 0, retrainings:
     return accepted / retrainings
 
 
-@pytest.mark.parametrize(("metric", "confidence"), [("rmse", 0.9), ("mae", 0.8)])
+@pytest.mark.parametrize(("metric", "confidence"), [("rmse", 0.9), pytest.param("mae", 0.8, marks=pytest.mark.long)])
 def test_an_equally_good_model_is_accepted_as_seldom_as_is_promised(
     metric: str, confidence: float, record_property: pytest.RecordProperty
 ) -> None:
@@ -68,7 +68,10 @@ def chances_of_classes(inputs: NDArray[np.float64], weights: NDArray[np.float64]
     return Predictions((chances > 0.5).astype(int), np.array([0, 1]), np.c_[1 - chances, chances])
 
 
-@pytest.mark.parametrize(("metric", "confidence", "prior"), [("roc_auc", 0.9, 0.15), ("log_loss", 0.8, 0.5)])
+@pytest.mark.parametrize(
+    ("metric", "confidence", "prior"),
+    [("roc_auc", 0.9, 0.15), pytest.param("log_loss", 0.8, 0.5, marks=pytest.mark.long)],
+)
 def test_an_equally_good_classifier_too(metric: str, confidence: float, prior: float) -> None:
     """Two inputs of equal weight; the champion's errors are the candidate's with the inputs exchanged."""
     criterion = Criterion(METRICS[metric], None, 0.0)
