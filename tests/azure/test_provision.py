@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from click.testing import CliRunner
@@ -41,12 +42,44 @@ def provision(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> Provision:
     def call(*arguments: str, fails: int = 0, **variables: str) -> Any:
         done = CliRunner().invoke(command, [*arguments, "--format", "json"], env=variables)
         error = done.exception
-        assert (error.exit_code if isinstance(error, PenstockError) else done.exit_code) == fails, done.output
+        assert (error.exit_code if isinstance(error, PenstockError) else done.exit_code) == fails, (done.output, error)
         if fails:
             return str(error)
         return {row["resource"]: row["action"] for row in json.loads(done.stdout)["resources"]}
 
     return call
+
+
+class Changed:
+    """A copy of this repository's files of Azure, where the test changes them, and the workspace that is there."""
+
+    variables: ClassVar = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+
+    def __init__(self, folder: Path, azure: LocalAzure) -> None:
+        self.folder, self.azure = folder, azure
+
+    def file(self, name: str, old: str, new: str) -> None:
+        """Replace a text of a file of .azure/, or of penstock.toml."""
+        file = self.folder / (name if name.endswith(".toml") else f".azure/{name}")
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def document(self, path: str) -> dict[str, Any]:
+        """What Azure has at a path."""
+        found = self.azure.documents.get(path)
+        assert found is not None, path
+        return found
+
+
+@pytest.fixture
+def changed(provision: Provision, azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changed:
+    azure.reset()
+    for name in (".azure", "pipelines"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    shutil.copy(REPOSITORY / "penstock.toml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return Changed(tmp_path, azure)
 
 
 PROD = [
@@ -147,6 +180,51 @@ def test_an_update_keeps_the_tags_of_others(provision: Provision, azure: LocalAz
     cluster = azure.documents.get(f"{azure.workspace}/computes/cpu-cluster")
     assert cluster is not None
     assert cluster["tags"] == {"cost_center": "7", "penstock": "provisioned"}
+
+
+def test_an_update_of_an_endpoint_leaves_its_traffic_where_it_is(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/onlineEndpoints/diabetes-prod"
+    endpoint = changed.document(path)
+    for name in ("v1", "v2"):
+        serving = {"endpointComputeType": "Managed", "scaleSettings": {"scaleType": "Default"}}
+        azure.documents.put(
+            f"{path}/deployments/{name}", {"sku": {"name": "Default", "capacity": 1}, "properties": serving}
+        )
+    endpoint["tags"]["current"] = "v2"
+    endpoint["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {f"{azure.group}/providers/x/i": {}}}
+    endpoint["properties"] |= {
+        "traffic": {"v2": 100},
+        "mirrorTraffic": {"v1": 10},
+        "publicNetworkAccess": "Disabled",
+        "properties": {"note": "of a person"},
+    }
+    changed.file("endpoints/prod.yml", "The diabetes model, prod.", "Another description.")
+    assert provision("--stage", "prod", **variables)["online endpoint diabetes-prod"] == "update"
+    after = changed.document(path)
+    assert after["properties"]["description"] == "Another description."
+    assert after["properties"]["traffic"] == {"v2": 100}
+    assert after["properties"]["mirrorTraffic"] == {"v1": 10}
+    assert after["tags"] == {"current": "v2", "penstock": "provisioned"}
+    assert after["identity"]["type"].lower() == "userassigned"
+    assert list(after["identity"]["userAssignedIdentities"]) == [f"{azure.group}/providers/x/i"]
+    assert after["properties"]["publicNetworkAccess"] == "Disabled"
+    assert after["properties"]["properties"]["note"] == "of a person"
+    assert provision("--stage", "prod", **variables)["online endpoint diabetes-prod"] == "unchanged"
+
+
+def test_an_update_of_a_batch_endpoint_leaves_its_default_where_it_is(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/batchEndpoints/diabetes-batch"
+    azure.documents.put(f"{path}/deployments/by-hand", {"properties": {}})
+    changed.document(path)["properties"]["defaults"] = {"deploymentName": "by-hand"}
+    changed.file("endpoints/prod.batch.yml", "The champion of the diabetes model, over tables.", "Tables.")
+    assert provision("--stage", "prod", **variables)["batch endpoint diabetes-batch"] == "update"
+    after = changed.document(path)
+    assert after["properties"]["description"] == "Tables."
+    assert after["properties"]["defaults"] == {"deploymentName": "by-hand"}
 
 
 def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_others_stays(

@@ -21,7 +21,11 @@ _GROUPS, _REGISTRIES = "2021-04-01", "2023-07-01"
 # What Azure adds by itself to a group with Application Insights.
 _OF_INSIGHTS = {"microsoft.alertsmanagement/smartdetectoralertrules", "microsoft.insights/actiongroups"}
 # What Azure fills in or what releases change.
-_NOT_COMPARED = {"tags", "traffic", "mirror_traffic", "properties", "location", "compute"}
+_OF_RELEASES = ("traffic", "mirror_traffic")
+_NOT_COMPARED = {"tags", "properties", "location", "compute", *_OF_RELEASES}
+# What an update takes over from what is there, where the file is silent: a PUT replaces all of it.
+_UNDECLARED = {"compute": ("description", "identity")}
+_UNDECLARED_OF_ENDPOINT = ("description", "identity", "properties", "public_network_access", "defaults")
 
 
 class Resource(Protocol):
@@ -122,20 +126,20 @@ class OfWorkspace:
         self.label = f"{declared.kind} {self._entity.name}"
 
     def look(self) -> Found | None:
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            there = self._operations.get(self._entity.name)
-        except ResourceNotFoundError:
+        there = self._there()
+        if there is None:
             return None
         is_ours = (there.tags or {}).get(TAG) == TAG_VALUE
-        self._entity.tags = {**(there.tags or {}), **self._entity.tags}  # an update keeps what others have noted
         return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
 
     def waits_for(self) -> str:
         return ""
 
     def make(self) -> None:
+        """An update keeps what releases have changed, what others have noted, and what is not declared."""
+        there = self._there()
+        if there is not None:
+            self._take_over(there)
         self._operations.begin_create_or_update(self._entity).result()
 
     def left_in_it(self) -> list[str]:
@@ -148,6 +152,22 @@ class OfWorkspace:
             self._client.compute.begin_delete(name, action="Detach" if attached else "Delete").result()
         else:
             self._operations.begin_delete(name).result()
+
+    def _there(self) -> Any | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return self._operations.get(self._entity.name)
+        except ResourceNotFoundError:
+            return None
+
+    def _take_over(self, there: Any) -> None:
+        entity = self._entity
+        entity.tags = {**(there.tags or {}), **entity.tags}
+        undeclared = _UNDECLARED.get(self._declared.kind, _UNDECLARED_OF_ENDPOINT)
+        for key in (*_OF_RELEASES, *undeclared):
+            if hasattr(entity, key) and (key in _OF_RELEASES or not getattr(entity, key)):
+                setattr(entity, key, getattr(there, key, None))
 
     @property
     def _operations(self) -> Any:
