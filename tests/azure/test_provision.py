@@ -71,6 +71,13 @@ class Changed:
         assert found is not None, path
         return found
 
+    def publish(self) -> None:
+        """The pipeline that the batch endpoint runs."""
+        component = f"{self.azure.workspace}/components/batch_score_diabetes"
+        self.azure.documents.put(component, {"properties": {}})
+        spec = {"type": "pipeline", "name": "batch_score_diabetes"}
+        self.azure.documents.put(f"{component}/versions/1.0.0", {"properties": {"componentSpec": spec}})
+
 
 @pytest.fixture
 def changed(provision: Provision, azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changed:
@@ -136,6 +143,60 @@ def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: P
     assert deployment is not None
     assert deployment["properties"]["deploymentConfiguration"]["componentId"]["assetId"] == f"{component}/1.0.1"
     assert provision("--stage", "prod", "--remove", "--yes", **variables)[DEPLOYMENT] == "remove"
+
+
+def test_a_batch_deployment_is_made_as_its_file_says(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    changed.publish()
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/batchEndpoints/diabetes-batch/deployments/batch-score"
+    deployment = changed.document(path)
+    deployment["tags"]["owner"] = "team-b"
+    cluster = f"{azure.workspace}/computes/cpu-cluster"
+    deployment["properties"]["deploymentConfiguration"]["settings"] = {
+        "default_compute": cluster,
+        "force_rerun": "true",
+    }
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}, (
+        "the cluster is the same, by its id"
+    )
+
+    azure.documents.put(f"{azure.workspace}/computes/large", changed.document(cluster))
+    changed.file("endpoints/prod.batch.deployment.yml", "azureml:cpu-cluster", "azureml:large")
+    changed.file("endpoints/prod.batch.deployment.yml", "type: pipeline", "type: pipeline\ndescription: Scores.")
+    done = provision("--stage", "prod", **variables)
+    assert {label for label, action in done.items() if action != "unchanged"} == {DEPLOYMENT}
+    deployment = changed.document(path)
+    assert deployment["properties"]["description"] == "Scores."
+    settings = deployment["properties"]["deploymentConfiguration"]["settings"]
+    assert settings == {"default_compute": "azureml:large", "force_rerun": "true"}
+    assert deployment["tags"] == {"owner": "team-b", "penstock": "provisioned"}
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize("default", [None, "by-hand"])
+def test_a_batch_endpoint_that_has_lost_its_default_gets_it_back(
+    provision: Provision, changed: Changed, default: str | None
+) -> None:
+    azure, variables = changed.azure, changed.variables
+    changed.publish()
+    provision("--stage", "prod", **variables)
+    endpoint = changed.document(f"{azure.workspace}/batchEndpoints/diabetes-batch")
+    endpoint["properties"]["defaults"] = {"deploymentName": default} if default else None
+    done = provision("--stage", "prod", **variables)
+    assert {label for label, action in done.items() if action != "unchanged"} == {DEPLOYMENT}
+    endpoint = changed.document(endpoint["id"])
+    assert endpoint["properties"]["defaults"] == {"deploymentName": "batch-score"}
+
+
+def test_two_batch_deployments_do_not_take_the_default_from_each_other(provision: Provision, changed: Changed) -> None:
+    variables = changed.variables
+    changed.publish()
+    first = changed.folder / ".azure/endpoints/prod.batch.deployment.yml"
+    second = first.read_text(encoding="utf-8").replace("name: batch-score", "name: batch-second")
+    first.with_name("prod.second.deployment.yml").write_text(second, encoding="utf-8")
+    provision("--stage", "prod", **variables)
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
 
 
 def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAzure) -> None:

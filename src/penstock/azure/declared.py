@@ -122,3 +122,20 @@ def _loaded(kind: str, text: str, file: Path) -> Any:
         except Exception as error:
             # of many types
             raise DefinitionError(f"{file}: Azure's client refuses it: {str(error).strip()}") from error
+
+
+def is_ours(tags: Mapping[str, str] | None) -> bool:
+    """Whether penstock has made what bears these tags."""
+    return (tags or {}).get(TAG) == TAG_VALUE
+
+
+def differences(wanted: Mapping[str, Any], there: Mapping[str, Any], path: str = "") -> list[str]:
+    """What is declared and is otherwise at Azure; what is not declared is Azure's."""
+    found = []
+    for key, value in wanted.items():
+        other = there.get(key)
+        if isinstance(value, dict):
+            found += differences(value, other if isinstance(other, dict) else {}, f"{path}{key}.")
+        elif value is not None and str(value).lower() != str(other).lower():
+            found.append(f"{path}{key} is {other}, {value} is declared")
+    return found

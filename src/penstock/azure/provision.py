@@ -10,7 +10,7 @@ from msgspec import Struct
 from penstock.azure.arm import Arm
 from penstock.azure.batch import BatchDeployment
 from penstock.azure.client import asking
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours
 from penstock.azure.workspace import WorkspaceOfStage
 from penstock.store.stages import Stage
 
@@ -129,8 +129,7 @@ class OfWorkspace:
         there = self._there()
         if there is None:
             return None
-        is_ours = (there.tags or {}).get(TAG) == TAG_VALUE
-        return Found(is_ours, tuple(_differences(_plain(self._entity), _plain(there))))
+        return Found(is_ours(there.tags), tuple(differences(_plain(self._entity), _plain(there))))
 
     def waits_for(self) -> str:
         return ""
@@ -228,9 +227,10 @@ def removal(resources: Sequence[Resource]) -> list[Step]:
             continue
         with asking(step.resource.label):
             found = step.resource.look()
-        is_ours = found is not None and found.is_ours
-        why = "" if is_ours else "somebody else made it"
-        steps.append(Step(step.resource, "remove" if is_ours else "kept", why))
+        if found is not None and found.is_ours:
+            steps.append(Step(step.resource, "remove"))
+        else:
+            steps.append(Step(step.resource, "kept", "somebody else made it"))
     return steps
 
 
@@ -272,22 +272,10 @@ def _holds_others(resource: Resource) -> bool:
 def _found(document: dict[str, Any] | None) -> Found | None:
     if document is None:
         return None
-    return Found((document.get("tags") or {}).get(TAG) == TAG_VALUE)
+    return Found(is_ours(document.get("tags")))
 
 
 def _plain(entity: Any) -> dict[str, Any]:
     """An entity as its YAML would be."""
     dumped: dict[str, Any] = entity._to_dict()
     return {key: value for key, value in dumped.items() if key not in _NOT_COMPARED}
-
-
-def _differences(wanted: dict[str, Any], there: dict[str, Any], path: str = "") -> list[str]:
-    """What is declared and is otherwise at Azure; what is not declared is Azure's."""
-    found = []
-    for key, value in wanted.items():
-        other = there.get(key)
-        if isinstance(value, dict):
-            found += _differences(value, other if isinstance(other, dict) else {}, f"{path}{key}.")
-        elif value is not None and str(value).lower() != str(other).lower():
-            found.append(f"{path}{key} is {other}, {value} is declared")
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from penstock.azure.arm import Arm
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, is_ours
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class WorkspaceOfStage:
             there = self._client.workspaces.get(self._entity.name)
         except ResourceNotFoundError:
             return None
-        return Found((there.tags or {}).get(TAG) == TAG_VALUE)
+        return Found(is_ours(there.tags))
 
     def waits_for(self) -> str:
         return ""
