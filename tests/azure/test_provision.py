@@ -2,102 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
-
-from penstock.errors import PenstockError
+from provisioning import DEPLOYMENT, PROD, REPOSITORY, Changed, Provision
 
 if TYPE_CHECKING:
     from local_azure import LocalAzure
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
-REPOSITORY = Path(__file__).parents[2]
-VARIABLES = {
-    "AZURE_RESOURCE_GROUP": "rg-new",
-    "AZURE_ML_WORKSPACE": "mlw-new",
-    "AZURE_LOCATION": "westeurope",
-    "AZURE_CONTAINER_REGISTRY": "crnew",
-}
-Provision = Callable[..., dict[str, str]]
-
-
-@pytest.fixture
-def provision(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> Provision:
-    """Call it in this process; returns what it did with each resource, or with `fails` what it said."""
-    from penstock.cli.provision import command
-
-    azure.documents.clear()
-    monkeypatch.chdir(REPOSITORY)
-    for name, value in {**azure.environment, **VARIABLES}.items():
-        monkeypatch.setenv(name, value)
-
-    def call(*arguments: str, fails: int = 0, **variables: str) -> Any:
-        done = CliRunner().invoke(command, [*arguments, "--format", "json"], env=variables)
-        error = done.exception
-        assert (error.exit_code if isinstance(error, PenstockError) else done.exit_code) == fails, (done.output, error)
-        if fails:
-            return str(error)
-        return {row["resource"]: row["action"] for row in json.loads(done.stdout)["resources"]}
-
-    return call
-
-
-class Changed:
-    """A copy of this repository's files of Azure, where the test changes them, and the workspace that is there."""
-
-    variables: ClassVar = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
-
-    def __init__(self, folder: Path, azure: LocalAzure) -> None:
-        self.folder, self.azure = folder, azure
-
-    def file(self, name: str, old: str, new: str) -> None:
-        """Replace a text of a file of .azure/, or of penstock.toml."""
-        file = self.folder / (name if name.endswith(".toml") else f".azure/{name}")
-        text = file.read_text(encoding="utf-8")
-        assert old in text
-        file.write_text(text.replace(old, new), encoding="utf-8")
-
-    def document(self, path: str) -> dict[str, Any]:
-        """What Azure has at a path."""
-        found = self.azure.documents.get(path)
-        assert found is not None, path
-        return found
-
-    def publish(self) -> None:
-        """The pipeline that the batch endpoint runs."""
-        component = f"{self.azure.workspace}/components/batch_score_diabetes"
-        self.azure.documents.put(component, {"properties": {}})
-        spec = {"type": "pipeline", "name": "batch_score_diabetes"}
-        self.azure.documents.put(f"{component}/versions/1.0.0", {"properties": {"componentSpec": spec}})
-
-
-@pytest.fixture
-def changed(provision: Provision, azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changed:
-    azure.reset()
-    for name in (".azure", "pipelines"):
-        shutil.copytree(REPOSITORY / name, tmp_path / name)
-    shutil.copy(REPOSITORY / "penstock.toml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return Changed(tmp_path, azure)
-
-
-PROD = [
-    "resource group rg-new",
-    "container registry crnew",
-    "workspace mlw-new",
-    "compute cpu-cluster",
-    "online endpoint diabetes-prod",
-    "batch endpoint diabetes-batch",
-]
-DEPLOYMENT = "batch deployment batch-score of diabetes-batch"
 
 
 def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provision, azure: LocalAzure) -> None:
@@ -115,11 +31,9 @@ def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provisi
 
     assert provision("--stage", "staging")["online endpoint diabetes-staging"] == "create"
     kept = provision("--stage", "prod", "--remove", "--yes")
-    assert [kept[label] for label in PROD] == ["kept", "kept", "kept", "remove", "remove", "remove"], (
-        "the workspace of another stage's endpoint was removed, or what it needs"
+    assert [kept[label] for label in PROD] == ["kept", "kept", "kept", "kept", "remove", "remove"], (
+        "what another stage uses was removed"
     )
-    provision("--stage", "staging", "--remove", "--yes")
-    assert list(azure.documents) == []
 
 
 def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: Provision, azure: LocalAzure) -> None:
@@ -199,19 +113,6 @@ def test_two_batch_deployments_do_not_take_the_default_from_each_other(provision
     assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
 
 
-def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAzure) -> None:
-    azure.reset()
-    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
-    provision("--stage", "prod", **variables)
-    done = provision("--stage", "prod", "--remove", "--yes", **variables)
-    assert [label for label, action in done.items() if action == "kept"] == [
-        "workspace mlw-penstock",
-        "container registry crnew",
-        "resource group rg-penstock",
-    ]
-    assert azure.workspace in azure.documents
-
-
 def test_what_others_made_is_not_changed_either(provision: Provision, azure: LocalAzure) -> None:
     azure.reset()
     variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
@@ -286,22 +187,6 @@ def test_an_update_of_a_batch_endpoint_leaves_its_default_where_it_is(provision:
     after = changed.document(path)
     assert after["properties"]["description"] == "Tables."
     assert after["properties"]["defaults"] == {"deploymentName": "by-hand"}
-
-
-def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_others_stays(
-    provision: Provision, azure: LocalAzure
-) -> None:
-    group = f"/subscriptions/{azure.environment['AZURE_SUBSCRIPTION_ID']}/resourceGroups/rg-new"
-    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/crnew"
-    azure.documents.put(group, {"location": "westeurope"})
-    azure.documents.put(registry, {"location": "westeurope"})
-    provision("--stage", "prod")
-    made = {path.split("/providers/")[1].partition("/")[0] for path in azure.documents if "/providers/" in path}
-    assert made >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights"}
-    done = provision("--stage", "prod", "--remove", "--yes")
-    assert [label for label, action in done.items() if action == "kept"] == [PROD[1], PROD[0]]
-    assert [path for path in azure.documents if "deployments" not in path] == [group, registry]
-    assert provision("--stage", "prod")["workspace mlw-new"] == "create", "its name is free again"
 
 
 def test_a_subscription_that_has_no_such_service_is_told(provision: Provision, azure: LocalAzure) -> None:

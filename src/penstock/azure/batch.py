@@ -59,6 +59,9 @@ class BatchDeployment:
     def left_in_it(self) -> list[str]:
         return []
 
+    def leave(self) -> None:
+        """No other stage is known to use it."""
+
     def remove(self) -> None:
         self._client.batch_deployments.begin_delete(self._entity.name, self._entity.endpoint_name).result()
 

@@ -36,10 +36,11 @@ _SCHEMA = re.compile(r"([^/]+)\.schema\.json$")
 
 
 class Found(Struct, frozen=True):
-    """What there is of a resource: whether penstock made it, and what is not as declared."""
+    """What there is of a resource: whether penstock made it, what is not as declared, which other stages use it."""
 
     is_ours: bool
     differences: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
 
 
 class Declared(Struct, frozen=True):
@@ -58,8 +59,7 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     endpoints/STAGE.*.yml, of which *.deployment.yml come last.
     """
     folder = root / FOLDER
-    values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
-    named = {value.removeprefix("azureml:") for value in values if value.startswith("azureml:")}
+    named = named_by(stage)
     compute = [file for file in sorted((folder / "compute").glob("*.yml")) if file.stem in named]
     endpoints = [
         folder / "endpoints" / f"{stage.name}.yml",
@@ -67,6 +67,12 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     ]
     endpoints.sort(key=lambda file: ".deployment" in file.name)
     return [file for file in (folder / "workspace.yml", *compute, *endpoints) if file.is_file()]
+
+
+def named_by(stage: Stage) -> set[str]:
+    """What the stage's overlay names (azureml:NAME): the compute targets that its jobs run on."""
+    values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
+    return {value.removeprefix("azureml:") for value in values if value.startswith("azureml:")}
 
 
 def read_declared(file: Path, environment: Mapping[str, str] = os.environ) -> Declared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -10,14 +10,16 @@ from msgspec import Struct
 from penstock.azure.arm import Arm
 from penstock.azure.batch import BatchDeployment
 from penstock.azure.client import asking
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours, named_by
 from penstock.azure.workspace import WorkspaceOfStage
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-_GROUPS, _REGISTRIES = "2021-04-01", "2023-07-01"
+_GROUPS, _REGISTRIES, _COMPUTES = "2021-04-01", "2023-07-01", "2024-04-01"
+# On what several stages use: those of them that have been removed, and use it no more.
+_REMOVED = "penstock_removed"
 # What Azure adds by itself to a group with Application Insights.
 _OF_INSIGHTS = {"microsoft.alertsmanagement/smartdetectoralertrules", "microsoft.insights/actiongroups"}
 # What Azure fills in or what releases change.
@@ -52,17 +54,25 @@ class Resource(Protocol):
         """What would go with it that is not its own."""
         ...
 
+    def leave(self) -> None:
+        """Leave it to the other stages that use it."""
+        ...
+
     def remove(self) -> None:
         """Take it away."""
         ...
 
 
 class Step(Struct, frozen=True):
-    """What is to be done with a resource: create, update, remove or nothing (unchanged, kept, absent, waits)."""
+    """What is to be done with a resource: create, update, remove or nothing (unchanged, kept, absent, waits).
+
+    `leaves`: it is kept for other stages, and this one uses it no more.
+    """
 
     resource: Resource
     action: str
     why: str = ""
+    leaves: bool = False
 
 
 class Group:
@@ -86,6 +96,9 @@ class Group:
         found = self._arm.get(f"{self._id}/resources", _GROUPS) or {"value": []}
         others = [each for each in found["value"] if str(each["type"]).lower() not in _OF_INSIGHTS]
         return [f"{each['type']} {each['name']}" for each in others]
+
+    def leave(self) -> None:
+        """No other stage is known to use it."""
 
     def remove(self) -> None:
         self._arm.delete(self._id, _GROUPS)
@@ -112,24 +125,35 @@ class Registry:
     def left_in_it(self) -> list[str]:
         return []
 
+    def leave(self) -> None:
+        """No other stage is known to use it."""
+
     def remove(self) -> None:
         self._arm.delete(self.id, _REGISTRIES)
 
 
 class OfWorkspace:
-    """What a file declares in the workspace: a compute target, an endpoint."""
+    """What a file declares in the workspace: a compute target, an endpoint.
 
-    def __init__(self, client: MLClient, declared: Declared) -> None:
-        self._client, self._declared = client, declared
+    `others`: the stages in the same workspace. A compute target is theirs, too, if they name it, until they are
+    removed; a tag of it says which have been.
+    """
+
+    def __init__(self, client: MLClient, arm: Arm, stage: Stage, declared: Declared, others: Sequence[Stage]) -> None:
+        self._client, self._arm, self._stage, self._declared = client, arm, stage, declared
         self._entity = declared.entity
         self._entity.tags = {**(self._entity.tags or {}), TAG: TAG_VALUE}
         self.label = f"{declared.kind} {self._entity.name}"
+        self._others = [each.name for each in others if declared.kind == "compute" and declared.name in named_by(each)]
 
     def look(self) -> Found | None:
         there = self._there()
         if there is None:
             return None
-        return Found(is_ours(there.tags), tuple(differences(_plain(self._entity), _plain(there))))
+        found, removed = differences(_plain(self._entity), _plain(there)), _removed_from(there.tags)
+        if self._stage.name in removed:
+            found.append(f"stage {self._stage.name} was removed from it")
+        return Found(is_ours(there.tags), tuple(found), tuple(each for each in self._others if each not in removed))
 
     def waits_for(self) -> str:
         return ""
@@ -152,6 +176,17 @@ class OfWorkspace:
         else:
             self._operations.begin_delete(name).result()
 
+    def leave(self) -> None:
+        """Note that the stage uses it no more. All else stays as it is, whatever the file says by now."""
+        id_ = f"{self._stage.workspace_id}/computes/{self._entity.name}"
+        there = self._arm.get(id_, _COMPUTES) or {}
+        tags = there.get("tags") or {}
+        removed = _removed_from(tags)
+        if self._stage.name in removed:
+            return
+        kept = {key: value for key, value in there.items() if key in {"identity", "location", "properties", "sku"}}
+        self._arm.put(id_, _COMPUTES, {**kept, "tags": {**tags, _REMOVED: " ".join([*removed, self._stage.name])}})
+
     def _there(self) -> Any | None:
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -162,7 +197,9 @@ class OfWorkspace:
 
     def _take_over(self, there: Any) -> None:
         entity = self._entity
-        entity.tags = {**(there.tags or {}), **entity.tags}
+        removed = [each for each in _removed_from(there.tags) if each != self._stage.name]
+        noted = {key: value for key, value in (there.tags or {}).items() if key != _REMOVED}
+        entity.tags = {**noted, **entity.tags, **({_REMOVED: " ".join(removed)} if removed else {})}
         undeclared = _UNDECLARED.get(self._declared.kind, _UNDECLARED_OF_ENDPOINT)
         for key in (*_OF_RELEASES, *undeclared):
             if hasattr(entity, key) and (key in _OF_RELEASES or not getattr(entity, key)):
@@ -183,19 +220,23 @@ def registry_id(stage: Stage) -> str:
     return f"{group}/providers/Microsoft.ContainerRegistry/registries/{stage.container_registry}"
 
 
-def resources_of(client: MLClient, arm: Arm, stage: Stage, declared: Sequence[Declared]) -> list[Resource]:
-    """All of a stage, each after what it needs."""
+def resources_of(
+    client: MLClient, arm: Arm, stage: Stage, declared: Sequence[Declared], others: Sequence[Stage] = ()
+) -> list[Resource]:
+    """All of a stage, each after what it needs. `others`: the stages in the same workspace, which a removal minds."""
     registry: list[Resource] = [Registry(arm, stage)] if stage.container_registry else []
-    return [Group(arm, stage), *registry, *(of_workspace(client, arm, stage, each) for each in declared)]
+    return [Group(arm, stage), *registry, *(of_workspace(client, arm, stage, each, others) for each in declared)]
 
 
-def of_workspace(client: MLClient, arm: Arm, stage: Stage, declared: Declared) -> Resource:
+def of_workspace(
+    client: MLClient, arm: Arm, stage: Stage, declared: Declared, others: Sequence[Stage] = ()
+) -> Resource:
     """The workspace, or something in it."""
     if declared.kind == "workspace":
         return WorkspaceOfStage(client, arm, stage, declared, registry_id(stage) if stage.container_registry else "")
     if declared.kind == "batch deployment":
         return BatchDeployment(client, arm, stage, declared)
-    return OfWorkspace(client, declared)
+    return OfWorkspace(client, arm, stage, declared, others)
 
 
 def plan(resources: Sequence[Resource]) -> list[Step]:
@@ -227,10 +268,12 @@ def removal(resources: Sequence[Resource]) -> list[Step]:
             continue
         with asking(step.resource.label):
             found = step.resource.look()
-        if found is not None and found.is_ours:
-            steps.append(Step(step.resource, "remove"))
-        else:
+        if found is None or not found.is_ours:
             steps.append(Step(step.resource, "kept", "somebody else made it"))
+        elif found.users:
+            steps.append(Step(step.resource, "kept", _told(found.users), leaves=True))
+        else:
+            steps.append(_unless_kept(Step(step.resource, "remove"), steps))
     return steps
 
 
@@ -245,9 +288,7 @@ def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]
     """
     done: list[Step] = []
     for step in steps:
-        keeper = next((each.resource.label for each in done if each.action == "kept"), None)
-        if keeper is not None and step.action == "remove":
-            step = Step(step.resource, "kept", f"{keeper} is kept")  # noqa: PLW2901
+        step = _unless_kept(step, done)  # noqa: PLW2901
         with asking(step.resource.label):
             why = step.resource.waits_for() if step.action in {"create", "update"} else ""
             if why:
@@ -260,9 +301,32 @@ def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]
                     step = Step(step.resource, "kept", f"there is {', '.join(left)}")  # noqa: PLW2901
                 else:
                     step.resource.remove()
+            elif step.leaves:
+                step.resource.leave()
         done.append(step)
         told(step)
     return done
+
+
+def _unless_kept(step: Step, before: Sequence[Step]) -> Step:
+    """What is to be removed stays if something stays that needs it."""
+    keeper = next((each.resource.label for each in before if each.action == "kept"), None)
+    if keeper is None or step.action != "remove":
+        return step
+    return Step(step.resource, "kept", f"{keeper} is kept")
+
+
+def _told(users: Sequence[str]) -> str:
+    if len(users) == 1:
+        return f"stage {users[0]} uses it, until penstock provision --stage {users[0]} --remove"
+    return (
+        f"stages {', '.join(users)} use it, until the last of them is removed: penstock provision --stage NAME --remove"
+    )
+
+
+def _removed_from(tags: Mapping[str, str] | None) -> list[str]:
+    """The stages that have been removed, and use it no more."""
+    return (tags or {}).get(_REMOVED, "").split()
 
 
 def _holds_others(resource: Resource) -> bool:

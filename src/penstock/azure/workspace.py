@@ -55,6 +55,9 @@ class WorkspaceOfStage:
             for each in found
         ]
 
+    def leave(self) -> None:
+        """No other stage is known to use it."""
+
     def remove(self) -> None:
         """For good: one that is only marked as deleted keeps its name for two weeks, without what it needs to return.
 
