@@ -98,8 +98,65 @@ def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_other
     azure.documents.put(registry, {"location": "westeurope"})
     provision("--stage", "prod")
     made = {path.split("/providers/")[1].partition("/")[0] for path in azure.documents if "/providers/" in path}
-    assert made >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights"}
+    assert made >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights", "Microsoft.OperationalInsights"}
     done = provision("--stage", "prod", "--remove", "--yes")
     assert [label for label, action in done.items() if action == "kept"] == [PROD[1], PROD[0]]
     assert [path for path in azure.documents if "deployments" not in path] == [group, registry]
     assert provision("--stage", "prod")["workspace mlw-new"] == "create", "its name is free again"
+
+
+@pytest.mark.parametrize(
+    "what", ["storageAccounts", "vaults", "components", "Microsoft.OperationalInsights/workspaces"]
+)
+def test_a_removal_that_was_cut_off_after_the_workspace_goes_on(
+    provision: Provision, changed: Changed, what: str
+) -> None:
+    azure = changed.azure
+    azure.documents.clear()
+    changed.only_prod()
+    provision("--stage", "prod")
+    azure.faults.add(f"(?i)DELETE .*/{what}/", "forbidden")
+    said = provision("--stage", "prod", *REMOVE, fails=1)
+    assert str(said).startswith("workspace mlw-new: Azure says: The client does not have authorization")
+    azure.faults.lift()
+    assert not [path for path in azure.documents if "/Microsoft.MachineLearningServices/" in path]
+    done = provision("--stage", "prod", *REMOVE)
+    assert [done[label] for label in PROD[:4]] == ["remove", "remove", "remove", "absent"]
+    assert list(azure.documents) == []
+
+
+def test_what_a_removal_has_left_is_no_obstacle_and_goes_with_the_next(provision: Provision, changed: Changed) -> None:
+    azure = changed.azure
+    azure.documents.clear()
+    changed.only_prod()
+    provision("--stage", "prod")
+    azure.faults.add("(?i)DELETE .*/vaults/", "forbidden")
+    provision("--stage", "prod", *REMOVE, fails=1)
+    azure.faults.lift()
+    assert provision("--stage", "prod")["workspace mlw-new"] == "create"
+    assert sum("/vaults/" in path for path in azure.documents) == 2
+    assert set(provision("--stage", "prod", *REMOVE).values()) <= {"remove", "absent"}
+    assert list(azure.documents) == []
+
+
+def test_what_was_made_with_another_workspace_stays(provision: Provision, changed: Changed) -> None:
+    azure = changed.azure
+    azure.documents.clear()
+    changed.only_prod()
+    provision("--stage", "prod", AZURE_ML_WORKSPACE="mlw-other", AZURE_CONTAINER_REGISTRY="crother")
+    theirs = list(azure.documents)
+    provision("--stage", "prod")
+    done = provision("--stage", "prod", *REMOVE)
+    assert (done["workspace mlw-new"], done["resource group rg-new"]) == ("remove", "kept")
+    assert [path for path in theirs if path not in azure.documents] == []
+
+
+def test_a_workspace_that_azure_does_not_remove_keeps_its_data(provision: Provision, changed: Changed) -> None:
+    azure = changed.azure
+    azure.documents.clear()
+    changed.only_prod()
+    provision("--stage", "prod")
+    azure.faults.add("(?i)DELETE .*/Microsoft.MachineLearningServices/workspaces/mlw-new$", "forbidden")
+    provision("--stage", "prod", *REMOVE, fails=1)
+    kinds = {path.split("/providers/")[1].partition("/")[0] for path in azure.documents if "/providers/" in path}
+    assert kinds >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights", "Microsoft.OperationalInsights"}

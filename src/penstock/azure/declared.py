@@ -36,11 +36,15 @@ _SCHEMA = re.compile(r"([^/]+)\.schema\.json$")
 
 
 class Found(Struct, frozen=True):
-    """What there is of a resource: whether penstock made it, what is not as declared, which other stages use it."""
+    """What there is of a resource: whether penstock made it, what is not as declared, which other stages use it.
+
+    `is_gone`: it is not there, only what was made with it.
+    """
 
     is_ours: bool
     differences: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    is_gone: bool = False
 
 
 class Declared(Struct, frozen=True):

@@ -93,9 +93,8 @@ class Group:
         self._arm.put(self._id, _GROUPS, {"location": self._stage.location, "tags": {TAG: TAG_VALUE}})
 
     def left_in_it(self) -> list[str]:
-        found = self._arm.get(f"{self._id}/resources", _GROUPS) or {"value": []}
-        others = [each for each in found["value"] if str(each["type"]).lower() not in _OF_INSIGHTS]
-        return [f"{each['type']} {each['name']}" for each in others]
+        found = self._arm.each(f"{self._id}/resources", _GROUPS)
+        return [f"{each['type']} {each['name']}" for each in found if str(each["type"]).lower() not in _OF_INSIGHTS]
 
     def leave(self) -> None:
         """No other stage is known to use it."""
@@ -241,15 +240,10 @@ def of_workspace(
 
 def plan(resources: Sequence[Resource]) -> list[Step]:
     """What has to be made. Raises AzureError."""
-    steps, parent_is_there = [], True
-    for resource in resources:
-        found = None
-        if parent_is_there:  # in what is not there is nothing
-            with asking(resource.label):
-                found = resource.look()
-        if found is None:
+    steps = []
+    for resource, found in _looked_at(resources):
+        if found is None or found.is_gone:
             steps.append(Step(resource, "create"))
-            parent_is_there = parent_is_there and not _holds_others(resource)
         elif found.differences and not found.is_ours:
             steps.append(Step(resource, "kept", f"somebody else made it: {'; '.join(found.differences)}"))
         elif found.differences:
@@ -261,20 +255,31 @@ def plan(resources: Sequence[Resource]) -> list[Step]:
 
 def removal(resources: Sequence[Resource]) -> list[Step]:
     """What has to be taken away, in that order: what penstock made, and nothing else. Raises AzureError."""
-    steps = []
-    for step in reversed(plan(resources)):
-        if step.action == "create":
-            steps.append(Step(step.resource, "absent"))
-            continue
-        with asking(step.resource.label):
-            found = step.resource.look()
-        if found is None or not found.is_ours:
-            steps.append(Step(step.resource, "kept", "somebody else made it"))
+    steps: list[Step] = []
+    for resource, found in reversed(_looked_at(resources)):
+        if found is None:
+            steps.append(Step(resource, "absent"))
+        elif not found.is_ours:
+            steps.append(Step(resource, "kept", "somebody else made it"))
         elif found.users:
-            steps.append(Step(step.resource, "kept", _told(found.users), leaves=True))
+            steps.append(Step(resource, "kept", _told(found.users), leaves=True))
         else:
-            steps.append(_unless_kept(Step(step.resource, "remove"), steps))
+            steps.append(_unless_kept(Step(resource, "remove"), steps))
     return steps
+
+
+def _looked_at(resources: Sequence[Resource]) -> list[tuple[Resource, Found | None]]:
+    """What there is of each; in what is not there is nothing."""
+    looked, parent_is_there = [], True
+    for resource in resources:
+        found = None
+        if parent_is_there:
+            with asking(resource.label):
+                found = resource.look()
+        looked.append((resource, found))
+        if (found is None or found.is_gone) and _holds_others(resource):
+            parent_is_there = False
+    return looked
 
 
 def carry_out(steps: Sequence[Step], told: Callable[[Step], None]) -> list[Step]:
