@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
-
-from penstock.errors import PenstockError
+from provisioning import DEPLOYMENT, PROD, REPOSITORY, Changed, Provision
 
 if TYPE_CHECKING:
     from local_azure import LocalAzure
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
-REPOSITORY = Path(__file__).parents[2]
-VARIABLES = {
-    "AZURE_RESOURCE_GROUP": "rg-new",
-    "AZURE_ML_WORKSPACE": "mlw-new",
-    "AZURE_LOCATION": "westeurope",
-    "AZURE_CONTAINER_REGISTRY": "crnew",
-}
-Provision = Callable[..., dict[str, str]]
-
-
-@pytest.fixture
-def provision(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> Provision:
-    """Call it in this process; returns what it did with each resource, or with `fails` what it said."""
-    from penstock.cli.provision import command
-
-    azure.documents.clear()
-    monkeypatch.chdir(REPOSITORY)
-    for name, value in {**azure.environment, **VARIABLES}.items():
-        monkeypatch.setenv(name, value)
-
-    def call(*arguments: str, fails: int = 0, **variables: str) -> Any:
-        done = CliRunner().invoke(command, [*arguments, "--format", "json"], env=variables)
-        error = done.exception
-        assert (error.exit_code if isinstance(error, PenstockError) else done.exit_code) == fails, done.output
-        if fails:
-            return str(error)
-        return {row["resource"]: row["action"] for row in json.loads(done.stdout)["resources"]}
-
-    return call
-
-
-PROD = [
-    "resource group rg-new",
-    "container registry crnew",
-    "workspace mlw-new",
-    "compute cpu-cluster",
-    "online endpoint diabetes-prod",
-    "batch endpoint diabetes-batch",
-]
-DEPLOYMENT = "batch deployment batch-score of diabetes-batch"
 
 
 def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provision, azure: LocalAzure) -> None:
@@ -75,11 +31,9 @@ def test_it_makes_what_is_missing_and_takes_away_what_it_made(provision: Provisi
 
     assert provision("--stage", "staging")["online endpoint diabetes-staging"] == "create"
     kept = provision("--stage", "prod", "--remove", "--yes")
-    assert [kept[label] for label in PROD] == ["kept", "kept", "kept", "remove", "remove", "remove"], (
-        "the workspace of another stage's endpoint was removed, or what it needs"
+    assert [kept[label] for label in PROD] == ["kept", "kept", "kept", "kept", "remove", "remove"], (
+        "what another stage uses was removed"
     )
-    provision("--stage", "staging", "--remove", "--yes")
-    assert list(azure.documents) == []
 
 
 def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: Provision, azure: LocalAzure) -> None:
@@ -105,17 +59,58 @@ def test_a_batch_endpoint_runs_the_pipeline_that_was_published_last(provision: P
     assert provision("--stage", "prod", "--remove", "--yes", **variables)[DEPLOYMENT] == "remove"
 
 
-def test_what_others_made_is_not_taken_away(provision: Provision, azure: LocalAzure) -> None:
-    azure.reset()
-    variables = {"AZURE_RESOURCE_GROUP": "rg-penstock", "AZURE_ML_WORKSPACE": "mlw-penstock"}
+def test_a_batch_deployment_is_made_as_its_file_says(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    changed.publish()
     provision("--stage", "prod", **variables)
-    done = provision("--stage", "prod", "--remove", "--yes", **variables)
-    assert [label for label, action in done.items() if action == "kept"] == [
-        "workspace mlw-penstock",
-        "container registry crnew",
-        "resource group rg-penstock",
-    ]
-    assert azure.workspace in azure.documents
+    path = f"{azure.workspace}/batchEndpoints/diabetes-batch/deployments/batch-score"
+    deployment = changed.document(path)
+    deployment["tags"]["owner"] = "team-b"
+    cluster = f"{azure.workspace}/computes/cpu-cluster"
+    deployment["properties"]["deploymentConfiguration"]["settings"] = {
+        "default_compute": cluster,
+        "force_rerun": "true",
+    }
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}, (
+        "the cluster is the same, by its id"
+    )
+
+    azure.documents.put(f"{azure.workspace}/computes/large", changed.document(cluster))
+    changed.file("endpoints/prod.batch.deployment.yml", "azureml:cpu-cluster", "azureml:large")
+    changed.file("endpoints/prod.batch.deployment.yml", "type: pipeline", "type: pipeline\ndescription: Scores.")
+    done = provision("--stage", "prod", **variables)
+    assert {label for label, action in done.items() if action != "unchanged"} == {DEPLOYMENT}
+    deployment = changed.document(path)
+    assert deployment["properties"]["description"] == "Scores."
+    settings = deployment["properties"]["deploymentConfiguration"]["settings"]
+    assert settings == {"default_compute": "azureml:large", "force_rerun": "true"}
+    assert deployment["tags"] == {"owner": "team-b", "penstock": "provisioned"}
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize("default", [None, "by-hand"])
+def test_a_batch_endpoint_that_has_lost_its_default_gets_it_back(
+    provision: Provision, changed: Changed, default: str | None
+) -> None:
+    azure, variables = changed.azure, changed.variables
+    changed.publish()
+    provision("--stage", "prod", **variables)
+    endpoint = changed.document(f"{azure.workspace}/batchEndpoints/diabetes-batch")
+    endpoint["properties"]["defaults"] = {"deploymentName": default} if default else None
+    done = provision("--stage", "prod", **variables)
+    assert {label for label, action in done.items() if action != "unchanged"} == {DEPLOYMENT}
+    endpoint = changed.document(endpoint["id"])
+    assert endpoint["properties"]["defaults"] == {"deploymentName": "batch-score"}
+
+
+def test_two_batch_deployments_do_not_take_the_default_from_each_other(provision: Provision, changed: Changed) -> None:
+    variables = changed.variables
+    changed.publish()
+    first = changed.folder / ".azure/endpoints/prod.batch.deployment.yml"
+    second = first.read_text(encoding="utf-8").replace("name: batch-score", "name: batch-second")
+    first.with_name("prod.second.deployment.yml").write_text(second, encoding="utf-8")
+    provision("--stage", "prod", **variables)
+    assert set(provision("--stage", "prod", **variables).values()) == {"unchanged"}
 
 
 def test_what_others_made_is_not_changed_either(provision: Provision, azure: LocalAzure) -> None:
@@ -149,20 +144,49 @@ def test_an_update_keeps_the_tags_of_others(provision: Provision, azure: LocalAz
     assert cluster["tags"] == {"cost_center": "7", "penstock": "provisioned"}
 
 
-def test_what_was_made_with_the_workspace_goes_with_it_and_the_registry_of_others_stays(
-    provision: Provision, azure: LocalAzure
-) -> None:
-    group = f"/subscriptions/{azure.environment['AZURE_SUBSCRIPTION_ID']}/resourceGroups/rg-new"
-    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/crnew"
-    azure.documents.put(group, {"location": "westeurope"})
-    azure.documents.put(registry, {"location": "westeurope"})
-    provision("--stage", "prod")
-    made = {path.split("/providers/")[1].partition("/")[0] for path in azure.documents if "/providers/" in path}
-    assert made >= {"Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.Insights"}
-    done = provision("--stage", "prod", "--remove", "--yes")
-    assert [label for label, action in done.items() if action == "kept"] == [PROD[1], PROD[0]]
-    assert [path for path in azure.documents if "deployments" not in path] == [group, registry]
-    assert provision("--stage", "prod")["workspace mlw-new"] == "create", "its name is free again"
+def test_an_update_of_an_endpoint_leaves_its_traffic_where_it_is(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/onlineEndpoints/diabetes-prod"
+    endpoint = changed.document(path)
+    for name in ("v1", "v2"):
+        serving = {"endpointComputeType": "Managed", "scaleSettings": {"scaleType": "Default"}}
+        azure.documents.put(
+            f"{path}/deployments/{name}", {"sku": {"name": "Default", "capacity": 1}, "properties": serving}
+        )
+    endpoint["tags"]["current"] = "v2"
+    endpoint["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {f"{azure.group}/providers/x/i": {}}}
+    endpoint["properties"] |= {
+        "traffic": {"v2": 100},
+        "mirrorTraffic": {"v1": 10},
+        "publicNetworkAccess": "Disabled",
+        "properties": {"note": "of a person"},
+    }
+    changed.file("endpoints/prod.yml", "The diabetes model, prod.", "Another description.")
+    assert provision("--stage", "prod", **variables)["online endpoint diabetes-prod"] == "update"
+    after = changed.document(path)
+    assert after["properties"]["description"] == "Another description."
+    assert after["properties"]["traffic"] == {"v2": 100}
+    assert after["properties"]["mirrorTraffic"] == {"v1": 10}
+    assert after["tags"] == {"current": "v2", "penstock": "provisioned"}
+    assert after["identity"]["type"].lower() == "userassigned"
+    assert list(after["identity"]["userAssignedIdentities"]) == [f"{azure.group}/providers/x/i"]
+    assert after["properties"]["publicNetworkAccess"] == "Disabled"
+    assert after["properties"]["properties"]["note"] == "of a person"
+    assert provision("--stage", "prod", **variables)["online endpoint diabetes-prod"] == "unchanged"
+
+
+def test_an_update_of_a_batch_endpoint_leaves_its_default_where_it_is(provision: Provision, changed: Changed) -> None:
+    azure, variables = changed.azure, changed.variables
+    provision("--stage", "prod", **variables)
+    path = f"{azure.workspace}/batchEndpoints/diabetes-batch"
+    azure.documents.put(f"{path}/deployments/by-hand", {"properties": {}})
+    changed.document(path)["properties"]["defaults"] = {"deploymentName": "by-hand"}
+    changed.file("endpoints/prod.batch.yml", "The champion of the diabetes model, over tables.", "Tables.")
+    assert provision("--stage", "prod", **variables)["batch endpoint diabetes-batch"] == "update"
+    after = changed.document(path)
+    assert after["properties"]["description"] == "Tables."
+    assert after["properties"]["defaults"] == {"deploymentName": "by-hand"}
 
 
 def test_a_subscription_that_has_no_such_service_is_told(provision: Provision, azure: LocalAzure) -> None:

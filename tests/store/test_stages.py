@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import DefinitionError
-from penstock.store.stages import read_stage
+from penstock.store.stages import read_stage, stages_beside
 
 WHOLE = """\
 [stages.staging]
@@ -89,3 +89,14 @@ def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, change: tuple[str, s
 def test_a_project_without_stages_is_told_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"names no stage, .*add \[stages.dev\] with subscription"):
         read_stage(tmp_path)
+
+
+def test_stages_beside_are_those_in_the_same_workspace(tmp_path: Path) -> None:
+    """Whatever they need besides: one whose workspace is not known here is in another."""
+    same = WHOLE.replace("stages.staging", "stages.prod").replace("cr$TEAM", "cr$UNSET")
+    unknown = WHOLE.replace("stages.staging", "stages.test").replace("$SUBSCRIPTION", "$UNSET")
+    other = WHOLE.replace("stages.staging", "stages.dev").replace('"mlw"', '"mlw-dev"')
+    root = _written(tmp_path, f"{WHOLE}\n{same}\n{unknown}\n{other}")
+    beside = stages_beside(read_stage(root, "staging", VARIABLES), VARIABLES)
+    assert [stage.name for stage in beside] == ["prod"]
+    assert beside[0].overlay["settings.default_compute"] == "azureml:cpu"

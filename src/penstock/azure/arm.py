@@ -6,6 +6,7 @@ https://learn.microsoft.com/rest/api/containerregistry/registries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from penstock.azure.identity import credential
@@ -48,18 +49,38 @@ class Arm:
                 return None
             raise
 
+    def each(self, id_: str, version: str) -> Iterator[dict[str, Any]]:
+        """The documents of a list, page by page; none if there is no such list."""
+        page = self.get(id_, version)
+        while page is not None:
+            yield from page["value"]
+            link = page.get("nextLink")
+            page = self._send(self._request_of_page(link)).http_response.json() if link else None
+
     def put(self, id_: str, version: str, body: dict[str, Any]) -> None:
         """Create or change a document, and wait until that is done."""
         self._wait(self._send(self._request("PUT", id_, version, body)))
 
     def delete(self, id_: str, version: str) -> None:
-        """Remove a document and what is in it, and wait until that is done."""
-        self._wait(self._send(self._request("DELETE", id_, version)))
+        """Remove a document and what is in it, and wait until that is done. One that is gone already is removed."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            self._wait(self._send(self._request("DELETE", id_, version)))
+        except HttpResponseError as error:
+            if error.status_code != 404:
+                raise
 
     def _request(self, method: str, id_: str, version: str, body: dict[str, Any] | None = None) -> HttpRequest:
         from azure.core.rest import HttpRequest
 
         return HttpRequest(method, f"{_HOST}{id_}", params={"api-version": version}, json=body)
+
+    @staticmethod
+    def _request_of_page(link: str) -> HttpRequest:
+        from azure.core.rest import HttpRequest
+
+        return HttpRequest("GET", link)
 
     def _send(self, request: HttpRequest) -> Any:
         from azure.core.exceptions import HttpResponseError

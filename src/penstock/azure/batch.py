@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from penstock.azure.arm import Arm
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
@@ -32,18 +32,26 @@ class BatchDeployment:
         return f"{self._component} is not published yet: penstock publish --stage {self._stage.name}, then this again"
 
     def look(self) -> Found | None:
+        """Besides what is declared of it: what is published, and that its endpoint has a default deployment."""
         there = self._arm.get(self._id, _VERSION)
         if there is None:
             return None
         published, ran = self._published(), _component_of(there)
-        other = published is not None and published.lower() != ran.lower()
-        differences = (f"it runs {_shown(ran)}, {_shown(published or '')} is published",) if other else ()
-        return Found((there.get("tags") or {}).get(TAG) == TAG_VALUE, differences)
+        found = []
+        if published is not None and published.lower() != ran.lower():
+            found.append(f"it runs {_shown(ran)}, {_shown(published)} is published")
+        found += differences(self._wanted(), _declarable(there))
+        found += self._default_is_lost()
+        return Found(is_ours(there.get("tags")), tuple(found))
 
     def make(self) -> None:
-        self._entity.component = self._published()
-        self._entity.tags = {**(self._entity.tags or {}), TAG: TAG_VALUE}
-        self._client.batch_deployments.begin_create_or_update(self._entity).result()
+        """An update keeps what others have noted, and what is not declared."""
+        entity, there = self._entity, self._arm.get(self._id, _VERSION) or {}
+        entity.component = self._published()
+        entity.tags = {**(there.get("tags") or {}), **(entity.tags or {}), TAG: TAG_VALUE}
+        entity.settings = {**_settings_of(there), **(entity.settings or {})}
+        entity.description = entity.description or (there.get("properties") or {}).get("description")
+        self._client.batch_deployments.begin_create_or_update(entity).result()
         endpoint = self._client.batch_endpoints.get(self._entity.endpoint_name)
         endpoint.defaults = {"deployment_name": self._entity.name}
         self._client.batch_endpoints.begin_create_or_update(endpoint).result()
@@ -51,8 +59,29 @@ class BatchDeployment:
     def left_in_it(self) -> list[str]:
         return []
 
+    def leave(self) -> None:
+        """No other stage is known to use it."""
+
     def remove(self) -> None:
         self._client.batch_deployments.begin_delete(self._entity.name, self._entity.endpoint_name).result()
+
+    def _wanted(self) -> dict[str, Any]:
+        settings = {key: _name(value) for key, value in (self._entity.settings or {}).items()}
+        return {"description": self._entity.description, "settings": settings}
+
+    def _default_is_lost(self) -> list[str]:
+        """Another deployment may be the default if it is declared, too; an endpoint of others is theirs."""
+        endpoint = self._arm.get(self._endpoint_id, _VERSION)
+        if endpoint is None or not is_ours(endpoint.get("tags")):
+            return []
+        default = (endpoint["properties"].get("defaults") or {}).get("deploymentName")
+        if default == self._entity.name:
+            return []
+        other = self._arm.get(f"{self._endpoint_id}/deployments/{default}", _VERSION) if default else None
+        if other is not None and is_ours(other.get("tags")):
+            return []
+        told = f"the default deployment of {self._entity.endpoint_name} is {default or 'none'}"
+        return [f"{told}, {self._entity.name} is declared"]
 
     def _published(self) -> str | None:
         """The ARM id of its component; None if there is none, which the client tells in two ways."""
@@ -68,14 +97,35 @@ class BatchDeployment:
         return str(found.id)
 
     @property
+    def _endpoint_id(self) -> str:
+        return f"{self._stage.workspace_id}/batchEndpoints/{self._entity.endpoint_name}"
+
+    @property
     def _id(self) -> str:
-        endpoint = f"{self._stage.workspace_id}/batchEndpoints/{self._entity.endpoint_name}"
-        return f"{endpoint}/deployments/{self._entity.name}"
+        return f"{self._endpoint_id}/deployments/{self._entity.name}"
+
+
+def _configuration_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    return dict((deployment.get("properties") or {}).get("deploymentConfiguration") or {})
 
 
 def _component_of(deployment: dict[str, Any]) -> str:
-    configuration = deployment["properties"].get("deploymentConfiguration") or {}
-    return str((configuration.get("componentId") or {}).get("assetId", ""))
+    return str((_configuration_of(deployment).get("componentId") or {}).get("assetId", ""))
+
+
+def _settings_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    return dict(_configuration_of(deployment).get("settings") or {})
+
+
+def _declarable(deployment: dict[str, Any]) -> dict[str, Any]:
+    """What of a deployment a file may declare, its component aside."""
+    settings = {key: _name(value) for key, value in _settings_of(deployment).items()}
+    return {"description": deployment["properties"].get("description"), "settings": settings}
+
+
+def _name(value: Any) -> str:
+    """A setting; a compute target or datastore by its name alone, which may be written as azureml:NAME and as an id."""
+    return str(value).removeprefix("azureml:").rpartition("/")[2]
 
 
 def _shown(component_id: str) -> str:

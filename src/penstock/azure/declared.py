@@ -36,10 +36,15 @@ _SCHEMA = re.compile(r"([^/]+)\.schema\.json$")
 
 
 class Found(Struct, frozen=True):
-    """What there is of a resource: whether penstock made it, and what is not as declared."""
+    """What there is of a resource: whether penstock made it, what is not as declared, which other stages use it.
+
+    `is_gone`: it is not there, only what was made with it.
+    """
 
     is_ours: bool
     differences: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    is_gone: bool = False
 
 
 class Declared(Struct, frozen=True):
@@ -58,8 +63,7 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     endpoints/STAGE.*.yml, of which *.deployment.yml come last.
     """
     folder = root / FOLDER
-    values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
-    named = {value.removeprefix("azureml:") for value in values if value.startswith("azureml:")}
+    named = named_by(stage)
     compute = [file for file in sorted((folder / "compute").glob("*.yml")) if file.stem in named]
     endpoints = [
         folder / "endpoints" / f"{stage.name}.yml",
@@ -67,6 +71,12 @@ def declared_for(root: Path, stage: Stage) -> list[Path]:
     ]
     endpoints.sort(key=lambda file: ".deployment" in file.name)
     return [file for file in (folder / "workspace.yml", *compute, *endpoints) if file.is_file()]
+
+
+def named_by(stage: Stage) -> set[str]:
+    """What the stage's overlay names (azureml:NAME): the compute targets that its jobs run on."""
+    values = [value for changes in (stage.overlay, *stage.overlays.values()) for value in changes.values()]
+    return {value.removeprefix("azureml:") for value in values if value.startswith("azureml:")}
 
 
 def read_declared(file: Path, environment: Mapping[str, str] = os.environ) -> Declared:
@@ -122,3 +132,20 @@ def _loaded(kind: str, text: str, file: Path) -> Any:
         except Exception as error:
             # of many types
             raise DefinitionError(f"{file}: Azure's client refuses it: {str(error).strip()}") from error
+
+
+def is_ours(tags: Mapping[str, str] | None) -> bool:
+    """Whether penstock has made what bears these tags."""
+    return (tags or {}).get(TAG) == TAG_VALUE
+
+
+def differences(wanted: Mapping[str, Any], there: Mapping[str, Any], path: str = "") -> list[str]:
+    """What is declared and is otherwise at Azure; what is not declared is Azure's."""
+    found = []
+    for key, value in wanted.items():
+        other = there.get(key)
+        if isinstance(value, dict):
+            found += differences(value, other if isinstance(other, dict) else {}, f"{path}{key}.")
+        elif value is not None and str(value).lower() != str(other).lower():
+            found.append(f"{path}{key} is {other}, {value} is declared")
+    return found

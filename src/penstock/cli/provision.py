@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @STAGE
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
-@click.option("--remove", is_flag=True, help="Take away what this command has made, and only that.")
+@click.option(
+    "--remove", is_flag=True, help="Take away what this command has made, and only that; what other stages use stays."
+)
 @click.option("--yes", is_flag=True, help="With --remove: do not ask.")
 @FORMAT
 def command(
@@ -42,23 +44,25 @@ def command(
     from penstock.azure.declared import declared_for, read_declared
     from penstock.cli.staged import stage_of
     from penstock.store.project import project_of
+    from penstock.store.stages import stages_beside
 
     start = files[0] if files else Path("penstock.toml")
     chosen = stage_of(start, stage)
     declared = [read_declared(file) for file in files or declared_for(project_of(start), chosen)]
     if not chosen.location and not files:
         raise DefinitionError(f"{chosen.place}: the stage '{chosen.name}' lacks location, the region to create it in")
+    others = stages_beside(chosen) if remove else []
     client, arm = connect(chosen), Arm()
     if files:
-        resources = [provision.of_workspace(client, arm, chosen, each) for each in declared]
+        resources = [provision.of_workspace(client, arm, chosen, each, others) for each in declared]
     else:
-        resources = provision.resources_of(client, arm, chosen, declared)
+        resources = provision.resources_of(client, arm, chosen, declared, others)
     steps = provision.removal(resources) if remove else provision.plan(resources)
     if remove and not dry_run and not yes and any(step.action == "remove" for step in steps):
         _confirm(steps)
     if not dry_run:
         steps = provision.carry_out(steps, _tell)
-    others = [step for step in steps if step.action == "kept" and not remove]
+    not_ours = [step for step in steps if step.action == "kept" and not remove]
     if form == "json":
         rows = [{"resource": step.resource.label, "action": step.action, "why": step.why} for step in steps]
         print_json({"stage": chosen.name, "dry_run": dry_run, "resources": rows})
@@ -68,8 +72,8 @@ def command(
                 click.echo(_line(step))
         changes = sum(step.action in {"create", "update", "remove"} for step in steps)
         click.echo(f"{changes} of {len(steps)} {'would be' if dry_run else 'were'} changed")
-    if others:
-        listed = ", ".join(step.resource.label for step in others)
+    if not_ours:
+        listed = ", ".join(step.resource.label for step in not_ours)
         raise RunError(f"not as declared, and not made by penstock, so left alone: {listed}; change the file, or it")
 
 

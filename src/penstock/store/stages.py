@@ -97,6 +97,20 @@ def stage_names(root: Path) -> list[str]:
     return list(_tables(settings_text(root), shown(root / FILE)))
 
 
+def stages_beside(stage: Stage, environment: Mapping[str, str] = os.environ) -> list[Stage]:
+    """The other stages of its penstock.toml that are in the same workspace.
+
+    Where one of them names a variable that is not set, this stands for itself: it is not what `stage` has there.
+
+    Raises:
+        DefinitionError: one of them lacks a key, has an unknown one, or a value is not text.
+    """
+    names = {found[1] or found[2] for found in _VARIABLE.finditer(settings_text(stage.root) or "")}
+    known = {name: environment.get(name) or f"${name}" for name in names}
+    others = [read_stage(stage.root, name, known) for name in stage_names(stage.root) if name != stage.name]
+    return [other for other in others if other.workspace_id.lower() == stage.workspace_id.lower()]
+
+
 def _tables(text: str | None, file: str) -> dict[str, Any]:
     stages = read_settings(text, file).get("stages", {}) if text is not None else {}
     if not isinstance(stages, dict) or not all(isinstance(each, dict) for each in stages.values()):

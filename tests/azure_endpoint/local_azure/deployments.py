@@ -1,6 +1,7 @@
 """Deployments of templates: how the client of azure-ai-ml creates a workspace with all that belongs to it.
 
-The template is not evaluated; its parameters say what is created: storage, key vault, insights, and the workspace.
+The template is not evaluated; its parameters say what is created: storage, key vault, insights with a workspace for
+logs, and the workspace. `tagValues` are the tags of all of them, as in workspace_base.json of the client.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from local_azure.errors import bad_request, conflict
 from local_azure.resources import Resources
 
 KIND = "Microsoft.Resources/deployments"
+_LOGS = "Microsoft.OperationalInsights/workspaces"
 _PARTS = {
     "storageAccount": "Microsoft.Storage/storageAccounts",
     "keyVault": "Microsoft.KeyVault/vaults",
@@ -43,11 +45,14 @@ class Deployments:
             properties["containerRegistry"] = f"{owner}/providers/Microsoft.ContainerRegistry/registries/{registry}"
             if properties["containerRegistry"] not in self._resources.documents:
                 raise bad_request(f"There is no container registry {registry}.")
+        common = {"location": given["location"], "tags": given.get("tagValues") or {}}
+        logs = f"{group}/providers/{_LOGS}/{given['logAnalyticsName']}"
+        self._resources.documents.put(logs, {**common, "properties": {}})
         for part, kind in _PARTS.items():
             id_ = f"{group}/providers/{kind}/{given[f'{part}Name']}"
-            self._resources.documents.put(id_, {"location": given["location"], "properties": {}})
+            own = {"WorkspaceResourceId": logs} if part == "applicationInsights" else {}
+            self._resources.documents.put(id_, {**common, "properties": own})
             properties[part] = id_
-        body = {"location": given["location"], "tags": given.get("tagValues") or {}, "properties": properties}
-        body["identity"] = {"type": "SystemAssigned"}
+        body = {**common, "properties": properties, "identity": {"type": "SystemAssigned"}}
         kept = self._resources.documents.put(workspace, body)
         self._resources.written["workspaces"](workspace, kept)

@@ -51,6 +51,7 @@ _KINDS = {
     "Microsoft.ContainerRegistry/registries/runs",
     "Microsoft.Insights/components",
     "Microsoft.KeyVault/vaults",
+    "Microsoft.OperationalInsights/workspaces",
     "Microsoft.Resources/deployments",
     "Microsoft.Storage/storageAccounts",
 }

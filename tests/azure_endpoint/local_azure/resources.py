@@ -18,6 +18,7 @@ from local_azure.operations import Operations
 from local_azure.references import check_references
 
 _TOP_LEVEL = 8  # slashes in the id of what is right in a group
+_PAGE = 3  # of a group's resources; Azure's pages are longer
 _CHANGEABLE = {"tags", "description", "properties", "isArchived", "isAnonymous", "provisioningState", "stage"}
 _AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 
@@ -74,7 +75,7 @@ class Resources:
         if elsewhere is not None:
             return elsewhere
         if re.fullmatch(r"/subscriptions/[^/]+/resourceGroups/[^/]+/resources", path, re.IGNORECASE):
-            return {"value": self._in_group(path.rpartition("/")[0])}
+            return _page(path, self._in_group(path.rpartition("/")[0]))
         if not is_collection(path):
             raise not_found(path)
         self._check_parent(path)
@@ -212,6 +213,15 @@ class Resources:
         parent = parent_of(path)
         if parent is not None and parent not in self.documents:
             raise not_found(parent)
+
+
+def _page(path: str, found: list[Document]) -> Document:
+    begin = int(flask.request.args.get("$skiptoken", 0))
+    answer: Document = {"value": found[begin : begin + _PAGE]}
+    if begin + _PAGE < len(found):
+        version = flask.request.args["api-version"]
+        answer["nextLink"] = f"https://management.azure.com{path}?api-version={version}&$skiptoken={begin + _PAGE}"
+    return answer
 
 
 def _same(path: str, before: Document, body: Document) -> None:
