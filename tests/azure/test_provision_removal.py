@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from local_azure import LocalAzure
 
 
-CLUSTER = "compute cpu-cluster"
+CLUSTER, WORKSPACE = "compute cpu-cluster", PROD[2]
 REMOVE = ("--remove", "--yes")
 
 
@@ -30,8 +30,9 @@ def test_a_cluster_goes_with_the_last_stage_that_uses_it(
     told = (
         f"stages {', '.join(left)} use it, until the last of them is removed: penstock provision --stage NAME --remove"
     )
-    assert done.why[CLUSTER] == told
-    assert [done.why[label] for label in PROD[:3]] == [f"{CLUSTER} is kept"] * 3
+    group, registry, workspace = PROD[:3]
+    assert (done.why[CLUSTER], done.why[workspace]) == (told, told)
+    assert [done.why[label] for label in (group, registry)] == [f"{CLUSTER} is kept"] * 2
     done = provision("--stage", second, *REMOVE)
     assert done[CLUSTER] == "kept"
     assert done.why[CLUSTER] == f"stage {last} uses it, until penstock provision --stage {last} --remove"
@@ -53,11 +54,28 @@ def test_a_stage_that_comes_back_uses_the_cluster_again(provision: Provision, az
     provision("--stage", "prod", *REMOVE)
     assert azure.writes() == [], "it was noted before"
     done = provision("--stage", "prod")
-    assert (done[CLUSTER], done.why[CLUSTER]) == ("update", "stage prod was removed from it")
+    for label in (CLUSTER, WORKSPACE):
+        assert (done[label], done.why[label]) == ("update", "stage prod was removed from it")
     assert set(provision("--stage", "prod").values()) == {"unchanged", "waits"}
     provision("--stage", "dev", *REMOVE)
     assert provision("--stage", "staging", *REMOVE)[CLUSTER] == "kept"
     assert provision("--stage", "prod", *REMOVE)[CLUSTER] == "remove"
+
+
+def test_a_workspace_goes_with_the_last_stage_in_it_too(provision: Provision, changed: Changed) -> None:
+    """Of the other stages none names a compute target: their jobs are serverless."""
+    changed.azure.documents.clear()
+    text = (changed.folder / "penstock.toml").read_text(encoding="utf-8")
+    others, name, prod = text.partition("[stages.prod]")
+    (changed.folder / "penstock.toml").write_text(
+        others.replace("azureml:cpu-cluster", "azureml:serverless") + name + prod, encoding="utf-8"
+    )
+    provision("--stage", "prod")
+    done = provision("--stage", "prod", *REMOVE)
+    assert (done[CLUSTER], done[WORKSPACE]) == ("remove", "kept")
+    assert provision("--stage", "dev", *REMOVE)[WORKSPACE] == "kept"
+    provision("--stage", "staging", *REMOVE)
+    assert list(changed.azure.documents) == []
 
 
 def test_a_stage_in_another_workspace_does_not_count(provision: Provision, changed: Changed) -> None:

@@ -61,6 +61,10 @@ class Arm:
         """Create or change a document, and wait until that is done."""
         self._wait(self._send(self._request("PUT", id_, version, body)))
 
+    def patch(self, id_: str, version: str, body: dict[str, Any]) -> None:
+        """Change what the body names of a document, and wait until that is done."""
+        self._wait(self._send(self._request("PATCH", id_, version, body)))
+
     def delete(self, id_: str, version: str) -> None:
         """Remove a document and what is in it, and wait until that is done. One that is gone already is removed."""
         from azure.core.exceptions import HttpResponseError

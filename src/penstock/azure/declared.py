@@ -18,6 +18,8 @@ from penstock.store.stages import Stage
 
 FOLDER = ".azure"
 TAG, TAG_VALUE = "penstock", "provisioned"
+# On what several stages use: those of them that have been removed, and use it no more.
+_REMOVED = "penstock_removed"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 # What is asked of the declaration by its schema -> kind.
 _KINDS = {
@@ -137,6 +139,18 @@ def _loaded(kind: str, text: str, file: Path) -> Any:
 def is_ours(tags: Mapping[str, str] | None) -> bool:
     """Whether penstock has made what bears these tags."""
     return (tags or {}).get(TAG) == TAG_VALUE
+
+
+def removed_from(tags: Mapping[str, str] | None) -> list[str]:
+    """The stages that have been removed from what bears these tags, and use it no more."""
+    return (tags or {}).get(_REMOVED, "").split()
+
+
+def noted(tags: Mapping[str, str] | None, stage: str, *, is_removed: bool) -> dict[str, str]:
+    """The tags, with what they say of a stage put right. A note that is empty stays: a PATCH may take no tag away."""
+    stages = [*(each for each in removed_from(tags) if each != stage), *([stage] if is_removed else [])]
+    is_there = bool(stages) or _REMOVED in (tags or {})
+    return {**(tags or {}), **({_REMOVED: " ".join(stages)} if is_there else {})}
 
 
 def differences(wanted: Mapping[str, Any], there: Mapping[str, Any], path: str = "") -> list[str]:

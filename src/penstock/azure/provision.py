@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from penstock.azure.arm import Arm
 from penstock.azure.batch import BatchDeployment
 from penstock.azure.client import asking
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours, named_by
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, differences, is_ours, named_by, noted, removed_from
 from penstock.azure.workspace import WorkspaceOfStage
 from penstock.store.stages import Stage
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _GROUPS, _REGISTRIES, _COMPUTES = "2021-04-01", "2023-07-01", "2024-04-01"
-# On what several stages use: those of them that have been removed, and use it no more.
-_REMOVED = "penstock_removed"
 # What Azure adds by itself to a group with Application Insights.
 _OF_INSIGHTS = {"microsoft.alertsmanagement/smartdetectoralertrules", "microsoft.insights/actiongroups"}
 # What Azure fills in or what releases change.
@@ -149,7 +147,7 @@ class OfWorkspace:
         there = self._there()
         if there is None:
             return None
-        found, removed = differences(_plain(self._entity), _plain(there)), _removed_from(there.tags)
+        found, removed = differences(_plain(self._entity), _plain(there)), removed_from(there.tags)
         if self._stage.name in removed:
             found.append(f"stage {self._stage.name} was removed from it")
         return Found(is_ours(there.tags), tuple(found), tuple(each for each in self._others if each not in removed))
@@ -180,11 +178,10 @@ class OfWorkspace:
         id_ = f"{self._stage.workspace_id}/computes/{self._entity.name}"
         there = self._arm.get(id_, _COMPUTES) or {}
         tags = there.get("tags") or {}
-        removed = _removed_from(tags)
-        if self._stage.name in removed:
+        if self._stage.name in removed_from(tags):
             return
         kept = {key: value for key, value in there.items() if key in {"identity", "location", "properties", "sku"}}
-        self._arm.put(id_, _COMPUTES, {**kept, "tags": {**tags, _REMOVED: " ".join([*removed, self._stage.name])}})
+        self._arm.put(id_, _COMPUTES, {**kept, "tags": noted(tags, self._stage.name, is_removed=True)})
 
     def _there(self) -> Any | None:
         from azure.core.exceptions import ResourceNotFoundError
@@ -196,9 +193,7 @@ class OfWorkspace:
 
     def _take_over(self, there: Any) -> None:
         entity = self._entity
-        removed = [each for each in _removed_from(there.tags) if each != self._stage.name]
-        noted = {key: value for key, value in (there.tags or {}).items() if key != _REMOVED}
-        entity.tags = {**noted, **entity.tags, **({_REMOVED: " ".join(removed)} if removed else {})}
+        entity.tags = {**noted(there.tags, self._stage.name, is_removed=False), **entity.tags}
         undeclared = _UNDECLARED.get(self._declared.kind, _UNDECLARED_OF_ENDPOINT)
         for key in (*_OF_RELEASES, *undeclared):
             if hasattr(entity, key) and (key in _OF_RELEASES or not getattr(entity, key)):
@@ -232,7 +227,8 @@ def of_workspace(
 ) -> Resource:
     """The workspace, or something in it."""
     if declared.kind == "workspace":
-        return WorkspaceOfStage(client, arm, stage, declared, registry_id(stage) if stage.container_registry else "")
+        registry = registry_id(stage) if stage.container_registry else ""
+        return WorkspaceOfStage(client, arm, stage, declared, registry, others)
     if declared.kind == "batch deployment":
         return BatchDeployment(client, arm, stage, declared)
     return OfWorkspace(client, arm, stage, declared, others)
@@ -327,11 +323,6 @@ def _told(users: Sequence[str]) -> str:
     return (
         f"stages {', '.join(users)} use it, until the last of them is removed: penstock provision --stage NAME --remove"
     )
-
-
-def _removed_from(tags: Mapping[str, str] | None) -> list[str]:
-    """The stages that have been removed, and use it no more."""
-    return (tags or {}).get(_REMOVED, "").split()
 
 
 def _holds_others(resource: Resource) -> bool:

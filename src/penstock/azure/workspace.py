@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.azure.arm import Arm
-from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, is_ours
+from penstock.azure.declared import TAG, TAG_VALUE, Declared, Found, is_ours, noted, removed_from
 from penstock.store.stages import Stage
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What Azure's client makes beside a workspace, by the attribute of the workspace that names it -> version of its API.
 _BESIDE = {"application_insights": "2020-02-02", "storage_account": "2023-05-01", "key_vault": "2023-07-01"}
-_LOGS_VERSION, _GROUPS = "2023-09-01", "2021-04-01"
+_LOGS_VERSION, _GROUPS, _WORKSPACES = "2023-09-01", "2021-04-01", "2024-04-01"
 _TYPES = {
     "microsoft.insights/components": _BESIDE["application_insights"],
     "microsoft.keyvault/vaults": _BESIDE["key_vault"],
@@ -26,10 +26,22 @@ _MADE_WITH = "penstock_workspace"
 
 
 class WorkspaceOfStage:
-    """The workspace that a stage names. Name, location and container registry are the stage's, all else the file's."""
+    """The workspace that a stage names. Name, location and container registry are the stage's, all else the file's.
 
-    def __init__(self, client: MLClient, arm: Arm, stage: Stage, declared: Declared, registry: str) -> None:
-        self._client, self._arm, self._entity = client, arm, declared.entity
+    It belongs to the `others` as well, the stages in the same workspace, until they are removed; a tag says which are.
+    """
+
+    def __init__(
+        self,
+        client: MLClient,
+        arm: Arm,
+        stage: Stage,
+        declared: Declared,
+        registry: str,
+        others: Sequence[Stage] = (),
+    ) -> None:
+        self._client, self._arm, self._stage, self._entity = client, arm, stage, declared.entity
+        self._others = [each.name for each in others]
         self._declared = {key for key in _BESIDE if getattr(declared.entity, key)}
         self._group = f"/subscriptions/{stage.subscription}/resourceGroups/{stage.resource_group}"
         self._entity.name, self._entity.location = stage.workspace, stage.location or self._entity.location
@@ -42,14 +54,22 @@ class WorkspaceOfStage:
         """Azure fills in most of a workspace, and others own the rest: what is there is not compared."""
         there = self._there()
         if there is not None:
-            return Found(is_ours(there.tags))
+            removed = removed_from(there.tags)
+            again = (f"stage {self._stage.name} was removed from it",) if self._stage.name in removed else ()
+            users = tuple(each for each in self._others if each not in removed)
+            return Found(is_ours(there.tags), again, users)
         return Found(is_ours=True, is_gone=True) if any(self._found_by_tag()) else None
 
     def waits_for(self) -> str:
         return ""
 
     def make(self) -> None:
-        self._client.workspaces.begin_create(self._entity).result()
+        """One that is there is as it should be, but for the note that the stage was removed."""
+        there = self._there()
+        if there is None:
+            self._client.workspaces.begin_create(self._entity).result()
+        else:
+            self._note(there, is_removed=False)
 
     def left_in_it(self) -> list[str]:
         client = self._client
@@ -63,7 +83,10 @@ class WorkspaceOfStage:
         ]
 
     def leave(self) -> None:
-        """No other stage is known to use it."""
+        """Note that the stage uses it no more."""
+        there = self._there()
+        if there is not None and self._stage.name not in removed_from(there.tags):
+            self._note(there, is_removed=True)
 
     def remove(self) -> None:
         """For good: one that is only marked as deleted keeps its name for two weeks, without what it needs to return.
@@ -82,6 +105,10 @@ class WorkspaceOfStage:
             deletion.result()
         for id_, version in beside.items():
             self._arm.delete(id_, version)
+
+    def _note(self, there: Any, *, is_removed: bool) -> None:
+        tags = noted(there.tags, self._stage.name, is_removed=is_removed)
+        self._arm.patch(self._stage.workspace_id, _WORKSPACES, {"tags": tags})
 
     def _there(self) -> Any | None:
         from azure.core.exceptions import ResourceNotFoundError
