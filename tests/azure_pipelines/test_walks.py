@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from local_azure import LocalAzure
 
 REPOSITORY = Path(__file__).parents[2]
-NOTHING_OF_AZURE = "-q tests/spec"
+NOTHING_OF_AZURE = "tests/spec"
 WORKLOAD = ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID")
 DATA, PATIENTS = "data_checks/diabetes/diabetes.csv", "data_checks/diabetes/patients"
 
@@ -64,9 +64,13 @@ class Office:
 
     def walk(self, pipeline: str, walker: Walker | None = None, **options: str) -> Walk:
         only = options.pop("only", None)
+        tests = options.pop("tests", None)
+        walker = walker or self.walker()
+        if tests is not None:
+            walker.before = lambda stage: walker.choose_tests(tests if stage == "unit" else "")
         image = options.pop("image", None)
         given = {"resources.container.image.digest": image.partition("@")[2]} if image else {}
-        done = (walker or self.walker()).walk(pipeline, options, only, **given)
+        done = walker.walk(pipeline, options, only, **given)
         self.said.append("".join(step.said for step in done.steps))
         return done
 

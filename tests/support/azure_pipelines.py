@@ -87,6 +87,10 @@ class Walker:
         self.before: Callable[[str], None] = lambda _: None
         self.between: Callable[[], None] = lambda: None
 
+    def choose_tests(self, options: str) -> None:
+        """What pytest takes as the first of its arguments, in the scripts that follow."""
+        self._environment["PYTEST_ADDOPTS"] = options
+
     def walk(
         self, pipeline: str, parameters: Mapping[str, str] | None = None, only: str | None = None, **variables: str
     ) -> Walk:
@@ -180,15 +184,26 @@ class Walker:
 def load(file: Path, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A pipeline with its templates in their places and its parameters filled in."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    declared = {each["name"]: each.get("default") for each in document.pop("parameters", [])}
+    declared = {each["name"]: each for each in document.pop("parameters", [])}
     unknown = set(parameters or {}) - set(declared)
     assert not unknown, f"{file} has no parameters {unknown}"
-    values = {**declared, **(parameters or {})}
+    values = {**{name: each.get("default") for name, each in declared.items()}, **(parameters or {})}
     lacking = [name for name, value in values.items() if value is None]
     assert not lacking, f"{file}: {lacking} are needed"
+    for name, each in declared.items():
+        _accept(f"{file}: {name}", each, str(values[name]))
     expanded = _expanded(document, values, file.parent)
     assert isinstance(expanded, dict)
     return expanded
+
+
+def _accept(what: str, declared: Mapping[str, Any], value: str) -> None:
+    """What Azure DevOps lets nobody start a build with is an error."""
+    assert declared["type"] in {"string", "number"}, f"the walker does not know the type of {what}"
+    if declared["type"] == "number":
+        assert re.fullmatch(r"-?\d+(\.\d+)?", value), f"{what} is no number: {value}"
+    allowed = declared.get("values", [value])
+    assert value in allowed, f"{what} is none of {allowed}: {value}"
 
 
 def scripts(document: Any) -> Iterator[str]:
