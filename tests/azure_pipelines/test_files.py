@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,33 @@ def test_the_pages_name_targets_that_are_there() -> None:
 
 
 def test_all_systems_call_the_same_targets() -> None:
+    """Jenkins all but two, and the page says which."""
     devops = {script for _, script in _devops_scripts()}
     assert {script for _, script in _github_scripts()} == devops
-    assert {script for _, script in _jenkins_scripts()} <= devops
+    jenkins = {script for _, script in _jenkins_scripts()}
+    assert jenkins <= devops
+    page = (ROOT / ".azure/README.md").read_text()
+    (told,) = [part for part in page.split("\n\n") if part.startswith("Jenkins: ")]
+    assert {f"make {target}" for target in re.findall(r"`make ([a-z-]+) ", told)} == devops - jenkins
+
+
+def test_each_green_retraining_sets_up_the_same_schedule() -> None:
+    devops = load(PIPELINES / "schedule.yml")
+    ci = devops["resources"]["pipelines"][0]
+    assert (ci["source"], ci["trigger"]["branches"]["include"]) == ("ci", ["main"])
+    variables = devops["jobs"][0]["variables"]
+    assert variables == {"STAGE": "prod", "SCHEDULE": "pipelines/retrain_diabetes.schedule.yml"}
+    github = yaml.safe_load((ROOT / ".github/workflows/schedule.yml").read_text())
+    assert (github[True]["workflow_run"]["workflows"], github[True]["workflow_run"]["branches"]) == (["ci"], ["main"])
+    for name, value in variables.items():
+        assert github["jobs"]["schedule"]["env"][name].endswith(f"|| '{value}' }}}}")
+    stages = re.split(r"\n {4}stage\('", (ROOT / "Jenkinsfile").read_text())
+    retrain, schedule = next(pair for pair in pairwise(stages) if "make schedule" in pair[1])
+    assert "make submit" in retrain
+    for line in ("branch 'main'", "expression { !params.IMAGE }", "agent { label 'azure' }"):
+        assert line in retrain, line
+        assert line in schedule, line
+    assert dict(re.findall(r"([A-Z]+) = '([^']*)'", schedule)) == variables
 
 
 def test_a_pull_request_gets_nowhere_near_azure() -> None:
