@@ -129,6 +129,20 @@ def test_each_green_retraining_sets_up_the_same_schedule() -> None:
     assert dict(re.findall(r"([A-Z]+) = '([^']*)'", schedule)) == variables
 
 
+def test_an_older_push_never_sets_up_its_schedule_last() -> None:
+    """Builds of main are one after the other, and so is what they start."""
+    assert load(PIPELINES / "ci.yml")["trigger"]["batch"] == "true"
+    schedule = load(PIPELINES / "schedule.yml")
+    assert schedule["lockBehavior"] == "sequential"
+    assert schedule["jobs"][0]["environment"] == "schedule"
+    page = (ROOT / ".azure/README.md").read_text()
+    assert "Environments `staging`, `prod` and `schedule`, each with the check *Exclusive lock*" in page
+    github = {file.name: yaml.safe_load(file.read_text()) for file in WORKFLOWS}
+    assert github["ci.yml"]["concurrency"] == "ci", "and nothing that is begun is cancelled"
+    assert github["schedule.yml"]["jobs"]["schedule"]["concurrency"] == "schedule"
+    assert "disableConcurrentBuilds()" in (ROOT / "Jenkinsfile").read_text()
+
+
 def test_a_pull_request_gets_nowhere_near_azure() -> None:
     text = json.dumps(load(PIPELINES / "pr.yml"))
     assert "azureSubscription" not in text
