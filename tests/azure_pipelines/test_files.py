@@ -143,6 +143,21 @@ def test_an_older_push_never_sets_up_its_schedule_last() -> None:
     assert "disableConcurrentBuilds()" in (ROOT / "Jenkinsfile").read_text()
 
 
+@pytest.mark.parametrize(
+    "file", [file for file in WORKFLOWS if "vars.AZURE" in file.read_text()], ids=lambda file: file.name
+)
+def test_what_needs_azure_is_skipped_without_a_subscription(file: Path) -> None:
+    """By a condition of its own, or with a job that it needs."""
+    jobs = yaml.safe_load(file.read_text())["jobs"]
+
+    def is_skipped(name: str) -> bool:
+        if "if" in jobs[name]:
+            return bool(re.match(r"vars\.AZURE_SUBSCRIPTION_ID != ''($| && )", jobs[name]["if"]))
+        return "needs" in jobs[name] and is_skipped(jobs[name]["needs"])
+
+    assert [name for name in jobs if not is_skipped(name)] == (["tests"] if file.name == "ci.yml" else [])
+
+
 def test_a_pull_request_gets_nowhere_near_azure() -> None:
     text = json.dumps(load(PIPELINES / "pr.yml"))
     assert "azureSubscription" not in text
