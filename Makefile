@@ -12,7 +12,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: .venv/.run  ## run the retraining loop on this machine, and serve the accepted model (ARGS="--set inputs.x=1" adds options)
-	$(BIN)/penstock run $(PIPELINE) $(if $(COMMIT),--set jobs.register.inputs.git_commit=$(COMMIT)) $(ARGS)
+	$(BIN)/penstock run "$$PIPELINE" $(if $(COMMIT),--set jobs.register.inputs.git_commit=$(COMMIT)) $(ARGS)
 	@echo
 	$(BIN)/penstock release last --to staging
 	$(BIN)/penstock release last --to prod
@@ -35,35 +35,36 @@ data-sanity: .venv/.dev  ## the committed data against their suites, a test for 
 	$(BIN)/python -m pytest tests/data_checks/test_data_sanity.py $(ARGS)
 
 # What the build systems call (.azure/pipelines, .github/workflows, Jenkinsfile), by variables of the environment. What
-# somebody types who starts a build is quoted by the shell ("$$NAME"), so that it is a value and never a command.
-STAGE ?= dev
+# somebody types who starts a build, or an event brings, only the shell expands, in quotes ("$$NAME"): it is a value, and
+# never a command or an option. $(NAME) would have make carry it out. ARGS are options that the files write, or let choose.
+export STAGE ?= dev
 publish: .venv/.run  ## environments, components and pipelines to Azure (STAGE=dev)
-	$(BIN)/penstock publish --stage $(STAGE) $(ARGS)
+	$(BIN)/penstock publish --stage "$$STAGE" $(ARGS)
 
 submit: .venv/.run  ## PIPELINE at Azure, to its end; a rejected candidate is no failure (STAGE=dev)
-	$(BIN)/penstock submit "$$PIPELINE" --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) $(ARGS)
+	$(BIN)/penstock submit --stage "$$STAGE" --wait $${TAG:+--tag "$$TAG"} $(ARGS) -- "$$PIPELINE"
 
 score: .venv/.run  ## predictions of PACKAGE for DATA, as a job at Azure (STAGE=prod)
-	$(BIN)/penstock submit pipelines/batch_score_diabetes.yml --stage $(STAGE) --wait $(if $(TAG),--tag $(TAG)) \
+	$(BIN)/penstock submit pipelines/batch_score_diabetes.yml --stage "$$STAGE" --wait $${TAG:+--tag "$$TAG"} \
 	  --set "inputs.data.path=$$DATA" --set "inputs.package.path=$$PACKAGE" $(ARGS)
 
 cancel: .venv/.run  ## the jobs at Azure that bear TAG=KEY=VALUE (STAGE=dev)
-	$(BIN)/penstock cancel --tag $(TAG) --stage $(STAGE)
+	$(BIN)/penstock cancel --stage "$$STAGE" $${TAG:+--tag "$$TAG"}
 
 release: .venv/.run  ## the image IMAGE by its digest, or WHAT=MODEL:VERSION, to STAGE=staging or prod at Azure
-	$(BIN)/penstock release "$${WHAT:-$$IMAGE}" --to $(STAGE) --on azure $(ARGS)
+	$(BIN)/penstock release --to "$$STAGE" --on azure $(ARGS) -- "$${WHAT:-$$IMAGE}"
 
 smoke: .venv/.run  ## the smoke test of ENDPOINT at Azure, which serves IMAGE if that is given (STAGE=staging)
-	$(BIN)/penstock smoke $(ENDPOINT) --on azure --stage $(STAGE) $(if $(IMAGE),--image "$$IMAGE") $(ARGS)
+	$(BIN)/penstock smoke --on azure --stage "$$STAGE" $${IMAGE:+--image "$$IMAGE"} $(ARGS) -- $${ENDPOINT:+"$$ENDPOINT"}
 
 rollback: .venv/.run  ## what ENDPOINT at Azure served before (STAGE=prod, ARGS="--if failing", "--if unfinished")
-	$(BIN)/penstock rollback $(ENDPOINT) --on azure --stage $(STAGE) $(if $(IMAGE),--image "$$IMAGE") $(ARGS)
+	$(BIN)/penstock rollback --on azure --stage "$$STAGE" $${IMAGE:+--image "$$IMAGE"} $(ARGS) -- $${ENDPOINT:+"$$ENDPOINT"}
 
 provision: .venv/.run  ## the workspace of STAGE and what belongs to it (ARGS="--dry-run", or "--remove --yes")
-	$(BIN)/penstock provision --stage $(STAGE) $(ARGS)
+	$(BIN)/penstock provision --stage "$$STAGE" $(ARGS)
 
 schedule: .venv/.run  ## SCHEDULE at Azure (STAGE=prod)
-	$(BIN)/penstock schedule "$$SCHEDULE" --stage $(STAGE) $(ARGS)
+	$(BIN)/penstock schedule --stage "$$STAGE" $(ARGS) -- "$$SCHEDULE"
 
 fuzz: .venv/.dev  ## the property tests with examples of their own, several times over (ROUNDS=5)
 	@for round in $$(seq $(or $(ROUNDS),5)); do \

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,62 @@ def test_the_pages_name_targets_that_are_there() -> None:
 
 
 def test_all_systems_call_the_same_targets() -> None:
+    """Jenkins all but two, and the page says which."""
     devops = {script for _, script in _devops_scripts()}
     assert {script for _, script in _github_scripts()} == devops
-    assert {script for _, script in _jenkins_scripts()} <= devops
+    jenkins = {script for _, script in _jenkins_scripts()}
+    assert jenkins <= devops
+    page = (ROOT / ".azure/README.md").read_text()
+    (told,) = [part for part in page.split("\n\n") if part.startswith("Jenkins: ")]
+    assert {f"make {target}" for target in re.findall(r"`make ([a-z-]+) ", told)} == devops - jenkins
+
+
+def test_each_green_retraining_sets_up_the_same_schedule() -> None:
+    devops = load(PIPELINES / "schedule.yml")
+    ci = devops["resources"]["pipelines"][0]
+    assert (ci["source"], ci["trigger"]["branches"]["include"]) == ("ci", ["main"])
+    variables = devops["jobs"][0]["variables"]
+    assert variables == {"STAGE": "prod", "SCHEDULE": "pipelines/retrain_diabetes.schedule.yml"}
+    github = yaml.safe_load((ROOT / ".github/workflows/schedule.yml").read_text())
+    assert (github[True]["workflow_run"]["workflows"], github[True]["workflow_run"]["branches"]) == (["ci"], ["main"])
+    for name, value in variables.items():
+        assert github["jobs"]["schedule"]["env"][name].endswith(f"|| '{value}' }}}}")
+    stages = re.split(r"\n {4}stage\('", (ROOT / "Jenkinsfile").read_text())
+    retrain, schedule = next(pair for pair in pairwise(stages) if "make schedule" in pair[1])
+    assert "make submit" in retrain
+    for line in ("branch 'main'", "expression { !params.IMAGE }", "agent { label 'azure' }"):
+        assert line in retrain, line
+        assert line in schedule, line
+    assert dict(re.findall(r"([A-Z]+) = '([^']*)'", schedule)) == variables
+
+
+def test_an_older_push_never_sets_up_its_schedule_last() -> None:
+    """Builds of main are one after the other, and so is what they start."""
+    assert load(PIPELINES / "ci.yml")["trigger"]["batch"] == "true"
+    schedule = load(PIPELINES / "schedule.yml")
+    assert schedule["lockBehavior"] == "sequential"
+    assert schedule["jobs"][0]["environment"] == "schedule"
+    page = (ROOT / ".azure/README.md").read_text()
+    assert "Environments `staging`, `prod` and `schedule`, each with the check *Exclusive lock*" in page
+    github = {file.name: yaml.safe_load(file.read_text()) for file in WORKFLOWS}
+    assert github["ci.yml"]["concurrency"] == "ci", "and nothing that is begun is cancelled"
+    assert github["schedule.yml"]["jobs"]["schedule"]["concurrency"] == "schedule"
+    assert "disableConcurrentBuilds()" in (ROOT / "Jenkinsfile").read_text()
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in WORKFLOWS if "vars.AZURE" in file.read_text()], ids=lambda file: file.name
+)
+def test_what_needs_azure_is_skipped_without_a_subscription(file: Path) -> None:
+    """By a condition of its own, or with a job that it needs."""
+    jobs = yaml.safe_load(file.read_text())["jobs"]
+
+    def is_skipped(name: str) -> bool:
+        if "if" in jobs[name]:
+            return bool(re.match(r"vars\.AZURE_SUBSCRIPTION_ID != ''($| && )", jobs[name]["if"]))
+        return "needs" in jobs[name] and is_skipped(jobs[name]["needs"])
+
+    assert [name for name in jobs if not is_skipped(name)] == (["tests"] if file.name == "ci.yml" else [])
 
 
 def test_a_pull_request_gets_nowhere_near_azure() -> None:

@@ -12,10 +12,14 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 from xml.etree import ElementTree as Xml
 
 import yaml
@@ -25,6 +29,8 @@ _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
 _SETVARIABLE = re.compile(r"##vso\[task\.setvariable variable=(\w+)\](.*)")
 _TAG = "##vso[build.addbuildtag]"
 _AGENT_S = {"UsePythonVersion@0"}
+# By this variable an agent knows the processes that a job has left: src/Agent.Worker/JobRunner.cs of its sources.
+_LOOKUP = "VSTS_PROCESS_LOOKUP_ID"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,26 @@ class Step:
     said: str = ""
 
 
+class Orphan:
+    """What a script that was cancelled has started. `killed`: some of it was still there when its job ended."""
+
+    def __init__(self, script: str, output: IO[str]) -> None:
+        self.script, self.killed, self._output, self._lines = script, False, output, list[str]()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self._output:
+            self._lines.extend(self._output)
+
+    @property
+    def said(self) -> str:
+        """After the script was cancelled, to its end. Called when all its processes have ended."""
+        self._reader.join(timeout=30)
+        assert not self._reader.is_alive(), f"something that {self.script} has started is still there"
+        return "".join(self._lines)
+
+
 @dataclass
 class Walk:
     """What became of a pipeline."""
@@ -48,6 +74,7 @@ class Walk:
     tags: list[str] = field(default_factory=list)
     results: dict[str, list[str]] = field(default_factory=dict)
     """Title -> names of the tests whose results were published."""
+    orphans: list[Orphan] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -69,8 +96,10 @@ class Walker:
     `variables` are the build's and the variable groups', by name; those of the pipeline itself are added. `secrets` are
     variables, too, which no script has in its environment unless the step says so. `connection` is what a task has in
     its environment that names the service connection `penstock-azure`; a script has none of it. `cancels`:
-    called with each line that a script prints; the build is cancelled when it says so. `between`: called when the
-    script that was cancelled has ended. `before`: called with the name of each stage that begins.
+    called with each line that a script prints; the build is cancelled when it says so. Then its shell is killed, and it
+    alone, as agents do: what that has started goes on beside the steps that follow, to its own end or that of the job.
+    `between`: called before these steps. `patience`: seconds for which a job waits for the former before it ends.
+    `before`: called with the name of each stage that begins.
     """
 
     def __init__(
@@ -86,6 +115,12 @@ class Walker:
         self.cancels: Callable[[str], bool] = lambda _: False
         self.before: Callable[[str], None] = lambda _: None
         self.between: Callable[[], None] = lambda: None
+        self.patience = 0.0
+        self._lookup = ""
+
+    def choose_tests(self, options: str) -> None:
+        """What pytest takes as the first of its arguments, in the scripts that follow."""
+        self._environment["PYTEST_ADDOPTS"] = options
 
     def walk(
         self, pipeline: str, parameters: Mapping[str, str] | None = None, only: str | None = None, **variables: str
@@ -113,6 +148,13 @@ class Walker:
     def _job(self, stage: str, job: dict[str, Any], variables: dict[str, str], done: Walk) -> str:
         shutil.rmtree(self._folder / "reports", ignore_errors=True)  # each job has an agent of its own
         steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
+        self._lookup = f"vsts_{uuid4()}"
+        try:
+            return self._steps(stage, steps, variables, done)
+        finally:
+            self._end_leftovers(done.orphans)
+
+    def _steps(self, stage: str, steps: list[dict[str, Any]], variables: dict[str, str], done: Walk) -> str:
         status = "succeeded"
         for step in steps:
             if not _holds(step.get("condition", "succeeded()"), [status], variables):
@@ -132,7 +174,7 @@ class Walker:
             }
             connection = (step.get("inputs") or {}).get("azureSubscription")
             assert connection in {None, "penstock-azure"}, f"the walker does not know the connection {connection}"
-            code, said = self._run(script, {**variables, **own}, self._connection if connection else {})
+            code, said = self._run(script, {**variables, **own}, self._connection if connection else {}, done)
             for line in said.splitlines():
                 found = _SETVARIABLE.match(line)
                 if found is not None:
@@ -150,45 +192,82 @@ class Walker:
             raise AssertionError(f"the walker does not know this step: {step}")
         return Step(stage, name, "", "succeeded")
 
-    def _run(self, script: str, variables: Mapping[str, str], connection: Mapping[str, str]) -> tuple[int, str]:
+    def _run(
+        self, script: str, variables: Mapping[str, str], connection: Mapping[str, str], done: Walk
+    ) -> tuple[int, str]:
         """A script as the agent runs it: variables are in its environment, names in capitals, dots as underscores."""
         given = {key.upper().replace(".", "_"): _filled(value, variables) for key, value in variables.items()}
         environment = {**os.environ, **self._environment, **given, **connection, "TF_BUILD": "True"}
         said = []
-        with subprocess.Popen(
-            ["bash", "-c", _filled(script, variables)],
+        process = subprocess.Popen(
+            ["bash", "-c", f"{_filled(script, variables)}\nexit $?"],  # two commands: else bash becomes the first one
             cwd=self._folder,
-            env=environment,
+            env={**environment, _LOOKUP: self._lookup},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-        ) as process:
-            assert process.stdout is not None
-            canceled = False
-            for line in process.stdout:
-                said.append(line)
-                if not canceled and self.cancels(line):
-                    canceled = True
-                    os.killpg(process.pid, signal.SIGKILL)  # the agent asks bash alone, and soon ends all of them
-        if canceled:
-            self.between()
-        return (130 if canceled else process.returncode), "".join(said)
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if self.cancels(line):
+                process.kill()
+                process.wait()
+                done.orphans.append(Orphan(script, process.stdout))
+                self.between()
+                return 130, "".join(said)
+        process.stdout.close()
+        return process.wait(), "".join(said)
+
+    def _end_leftovers(self, orphans: list[Orphan]) -> None:
+        """As agents do when a job ends."""
+        until = time.monotonic() + self.patience
+        while _bearing(self._lookup) and time.monotonic() < until:
+            time.sleep(0.1)
+        while left := _bearing(self._lookup):
+            for orphan in orphans:
+                orphan.killed = True
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+
+def _bearing(job: str) -> list[int]:
+    """The processes that have been started by a job, whatever has become of their parents."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # somebody else's, or gone
+            if f"{_LOOKUP}={job}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def load(file: Path, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A pipeline with its templates in their places and its parameters filled in."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    declared = {each["name"]: each.get("default") for each in document.pop("parameters", [])}
+    declared = {each["name"]: each for each in document.pop("parameters", [])}
     unknown = set(parameters or {}) - set(declared)
     assert not unknown, f"{file} has no parameters {unknown}"
-    values = {**declared, **(parameters or {})}
+    values = {**{name: each.get("default") for name, each in declared.items()}, **(parameters or {})}
     lacking = [name for name, value in values.items() if value is None]
     assert not lacking, f"{file}: {lacking} are needed"
+    for name, each in declared.items():
+        _accept(f"{file}: {name}", each, str(values[name]))
     expanded = _expanded(document, values, file.parent)
     assert isinstance(expanded, dict)
     return expanded
+
+
+def _accept(what: str, declared: Mapping[str, Any], value: str) -> None:
+    """What Azure DevOps lets nobody start a build with is an error."""
+    assert declared["type"] in {"string", "number"}, f"the walker does not know the type of {what}"
+    if declared["type"] == "number":
+        assert re.fullmatch(r"-?\d+(\.\d+)?", value), f"{what} is no number: {value}"
+    allowed = declared.get("values", [value])
+    assert value in allowed, f"{what} is none of {allowed}: {value}"
 
 
 def scripts(document: Any) -> Iterator[str]:
