@@ -6,7 +6,7 @@ PEERS := kfp snakemake dvc
 export PIPELINE ?= pipelines/retrain_diabetes.yml
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help run stop setup test unit fuzz lint types secrets check data-sanity publish submit score cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills docs schema lock format clean
+.PHONY: help run stop setup test unit fuzz lint types secrets check data-sanity publish submit score cancel release smoke rollback provision schedule bench bench-peers sarif setup-spark test-spark setup-image test-image test-both-ways test-kills test-long docs schema lock format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,9 +22,11 @@ stop: .venv/.run  ## end what `make run` serves
 
 test: lint types secrets unit  ## all that a change must pass: lint, types, no secrets, tests
 
+# One more than there are cores: much of a test is to wait for processes and servers.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 	@$(MAKE) --no-print-directory .tools/azurite/.made || echo "The tests of Azure are skipped: Azurite cannot be installed here." >&2
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 setup: .venv/.dev  ## make .venv, with all that the other targets need
 
@@ -97,6 +99,9 @@ test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes, on a clu
 
 test-kills: .venv/.dev  ## a release killed at 30 moments: one of the two versions serves, and the next command knows which
 	$(BIN)/python -m pytest -m kills tests/release/test_killed.py $(ARGS)
+
+test-long: .venv/.dev  ## the same promises on more examples, minutes each
+	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 setup-image: .tools/image/base.tar  ## add what images are built and run with: buildah, and a small Debian as their base
 
