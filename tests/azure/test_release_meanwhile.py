@@ -13,10 +13,12 @@ from azure_shop import MODEL, Shop
 from azure_verbs import call
 from model_side import open_bench
 
-from penstock.azure.online import OnlineTarget, Size
+from penstock.azure.deployments import Size
+from penstock.azure.online import OnlineTarget
 from penstock.errors import RunError
 from penstock.release.packages import read_package
 from penstock.release.smoke import read_contract
+from penstock.release.target import ReleaseError
 from penstock.store.endpoints import Deployment, now
 
 if TYPE_CHECKING:
@@ -39,17 +41,31 @@ def shop(azure_of_all: LocalAzure, empty_store: Path, tmp_path_factory: pytest.T
 
 
 @contextmanager
-def half_way(shop: Shop) -> Iterator[OnlineTarget]:
-    """A release of version 2 in this process, which has its share of the traffic."""
-    package = read_package(shop.azure.images[shop.tags("2")["image"]])
-    version = Deployment(f"v2-{package.digest[7:15]}", MODEL, "2", package.digest, None, now(), 0)
+def started(shop: Shop, version: str = "2") -> Iterator[OnlineTarget]:
+    """A release in this process, as far as its version has no traffic yet."""
+    package, image = read_package(shop.azure.images[shop.tags(version)["image"]]), shop.tags(version)["image"]
+    made = Deployment(f"v{version}-{package.digest[7:15]}", MODEL, version, package.digest, None, now(), 0)
     with shop.client("staging") as (client, _):
-        contract, image = read_contract(package.path), shop.tags("2")["image"]
-        target = OnlineTarget(client, "diabetes-staging", contract, Size(), print, image)
-        target.start(package, version)
-        target.admit()
-        assert shop.traffic("staging") == {"1": 90, "2": 10}
+        target = OnlineTarget(client, "diabetes-staging", read_contract(package.path), Size(), print, image)
+        if target.is_split:
+            target.end_sharing()
+        target.start(package, made)
         yield target
+
+
+@contextmanager
+def other(shop: Shop) -> Iterator[OnlineTarget]:
+    """Somebody else who looks at the same endpoint."""
+    with shop.client("staging") as (client, _):
+        yield OnlineTarget(client, "diabetes-staging", {}, Size(), print)
+
+
+@pytest.fixture
+def as_before(shop: Shop) -> Iterator[None]:
+    """Staging serves version 1 alone at the end, too."""
+    yield
+    assert shop.traffic("staging") == {"1": 100}
+    assert len(shop.deployments("staging")) == 1
 
 
 def test_a_release_that_is_cancelled_leaves_what_was(shop: Shop) -> None:
@@ -110,37 +126,95 @@ def test_a_release_that_was_killed_is_ended_by_a_rollback_and_what_serves_stays(
     assert shop.tags("1") == before, "nothing speaks against what serves"
 
 
+@pytest.mark.usefixtures("as_before")
 def test_a_version_whose_share_was_taken_meanwhile_is_not_made_current(shop: Shop) -> None:
-    with half_way(shop) as target, shop.client("staging") as (client, _):
-        OnlineTarget(client, "diabetes-staging", {}, Size(), print).end_sharing()
+    with started(shop) as target, other(shop) as another:
+        target.admit()
+        bad = ReleaseError("it answers nonsense")
+        assert target.reason(bad) is bad
+        another.end_sharing()
         with pytest.raises(RunError, match="somebody else has changed its traffic while v2-"):
             target.promote()
+        assert "somebody else" in str(target.reason(bad)), "nothing speaks against the version"
         target.abandon()
-    assert shop.traffic("staging") == {"1": 100}
-    assert len(shop.deployments("staging")) == 1
 
 
-def test_what_has_no_pass_any_more_does_not_get_it_back_from_a_release(shop: Shop) -> None:
-    digest = shop.tags("1")["package_digest"]
-    with half_way(shop) as target, shop.client("staging") as (client, _):
-        other = OnlineTarget(client, "diabetes-staging", {}, Size(), print)
-        assert other.has_passed(digest)
-        other.forget_passed(digest)
+@pytest.mark.usefixtures("as_before")
+def test_one_that_somebody_has_ended_before_it_had_a_share_gets_none(shop: Shop) -> None:
+    with started(shop) as target, other(shop) as another:
+        another.end_unfinished(another.unfinished)
+        with pytest.raises(RunError, match="or has ended this release"):
+            target.admit()
+        target.abandon()
+
+
+@pytest.mark.usefixtures("as_before")
+def test_of_two_releases_of_one_version_the_later_goes_on(shop: Shop) -> None:
+    """One that was given up, whose process lives on, say, and its repetition."""
+    with started(shop) as first:
+        first.admit()
+        with started(shop) as second:
+            second.admit()
+            with pytest.raises(RunError, match="somebody else has changed"):
+                first.promote()
+            first.abandon()
+            assert shop.traffic("staging") == {"1": 90, "2": 10}
+            second.promote()
+            first.abandon()
+            assert shop.traffic("staging") == {"2": 100}
+    shop("rollback", *STAGING)
+
+
+@pytest.mark.usefixtures("as_before")
+def test_a_rollback_takes_nothing_from_what_was_released_meanwhile(shop: Shop) -> None:
+    with started(shop) as target, other(shop) as another:
+        target.admit()
         target.promote()
-        assert not OnlineTarget(client, "diabetes-staging", {}, Size(), print).has_passed(digest)
+        with pytest.raises(RunError, match="another release has come between"):
+            another.serve_nothing()
+        another.end_unfinished([target.read(name).id for name in shop.deployments("staging")])
+        assert shop.traffic("staging") == {"2": 100}
+        assert len(shop.deployments("staging")) == 2
+    shop("rollback", *STAGING)
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize("moment", ["before it has a share", "while it is watched"])
+def test_what_has_no_pass_any_more_does_not_get_it_back_from_a_release(shop: Shop, moment: str) -> None:
+    digest = shop.tags("1")["package_digest"]
+    with started(shop) as target:
+        if moment == "while it is watched":
+            target.admit()
+        with other(shop) as another:
+            assert another.has_passed(digest)
+            another.forget_passed(digest)
+        if moment == "before it has a share":
+            target.admit()
+        target.promote()
+        with other(shop) as another:
+            assert not another.has_passed(digest)
     assert shop.traffic("staging") == {"2": 100}
     shop("rollback", *STAGING)
     assert "smoke test: all" in shop.release("1", "staging").stderr
     assert digest in shop.endpoint("staging")["tags"].values()
 
 
+@pytest.mark.usefixtures("as_before")
 def test_a_release_is_given_up_though_azure_cannot_be_asked_at_first(shop: Shop) -> None:
-    with half_way(shop) as target:
+    with started(shop) as target:
+        target.admit()
         shop.azure.faults.add(r"GET .*/onlineEndpoints/diabetes-staging$", "lost", times=4)
         target.abandon()
     shop.azure.faults.lift()
-    assert shop.traffic("staging") == {"1": 100}
-    assert len(shop.deployments("staging")) == 1
+
+
+@pytest.mark.usefixtures("as_before")
+def test_what_serves_is_tested_again_and_fails_and_goes_on_serving(shop: Shop) -> None:
+    before = shop.endpoint("staging")["tags"]
+    with started(shop, "1") as target:
+        target.admit()
+        target.abandon()
+    assert shop.endpoint("staging")["tags"] == before
 
 
 def test_a_promotion_whose_answer_is_lost_leaves_no_pass_behind(shop: Shop) -> None:

@@ -177,7 +177,8 @@ def going_on(client: MLClient) -> list[str]:
     """The names of the jobs of the workspace, of its hundred newest, that are not over. Raises AzureError."""
     with asking(f"the jobs of {client.workspace_name}"):
         newest = itertools.islice(client.jobs.list(), _NEWEST)
-        return [job.name for job in newest if _word(job.status) not in OVER]
+        # The client has None for a job that it cannot read.
+        return [job.name for job in newest if job is not None and _word(job.status) not in OVER]
 
 
 def is_over(client: MLClient, name: str) -> bool:
@@ -191,7 +192,7 @@ def tagged(client: MLClient, tags: Mapping[str, str]) -> list[str]:
         return [
             job.name
             for job in client.jobs.list(tag=next(iter(tags)))  # Azure looks for the key of one tag only
-            if _word(job.status) not in _ENDED and tags.items() <= (job.tags or {}).items()
+            if job is not None and _word(job.status) not in _ENDED and tags.items() <= (job.tags or {}).items()
         ]
 
 

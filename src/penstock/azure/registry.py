@@ -91,19 +91,20 @@ class Models:
                 "REGISTRY.azurecr.io/REPOSITORY@sha256:..."
             )
         pause, is_told = Pause(), False
-        while True:
+        while (found := self._tagged_with(reference)) is None:
             going = going_on(self._client) if arrives else []
-            found = self._tagged_with(reference)  # after the jobs: one that has ended since then has written its tag
-            if found is not None:
-                return found
             if not going or pause.lasted_s > _TAG_PATIENCE_S:
-                raise DefinitionError(f"no model version in {self._stage.workspace} says that it is in {reference}")
+                found = self._tagged_with(reference)  # by a job that has ended since it was looked for
+                break
             if not is_told:
                 is_told = True
                 self._told(
                     f"no model version says yet that it is in {reference}; waiting, as jobs go on: {', '.join(going)}"
                 )
             pause()
+        if found is None:
+            raise DefinitionError(f"no model version in {self._stage.workspace} says that it is in {reference}")
+        return found
 
     def _tagged_with(self, image: str) -> tuple[str, str] | None:
         with asking(f"the models of {self._stage.workspace}"):

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from penstock.azure.arm import Arm
 from penstock.azure.client import AzureError
-from penstock.azure.online import OnlineTarget, Size
+from penstock.azure.deployments import Size
+from penstock.azure.online import OnlineTarget
 from penstock.azure.registry import IMAGE_TAG, Models
 from penstock.errors import RunError
 from penstock.release.packages import Anchor, Package, digest_anchor, read_package, verify
@@ -82,6 +83,7 @@ class Releases:
             listed = "\n".join(f"  {each}" for each in problems)
             error = ReleaseError(f"the package is not what was made:\n{listed}")
             raise self._not_released(target, version, error, base if by_name and digest is None else None)
+        _require_registered(package, tags)
         if target.is_split:
             self._told(
                 f"{name}: the release of {', '.join(target.unfinished)} was not finished; its traffic is taken back"
@@ -109,15 +111,16 @@ class Releases:
         Returns what has the traffic then. Raises RunError if there is nothing before, or it fails the smoke test: then
         all stays as it is.
         """
+        wanted = self.models.of_image(image) if image is not None else None
         target = self._target(self._here, endpoint)
         if only_if != "failing":
             was_split = target.is_split
-            ended = self._end_unfinished(target, image)
+            ended = self._end_unfinished(target, wanted)
             if only_if == "unfinished" and not ended:
                 self._told(f"{endpoint}: no release is unfinished")
-            if only_if == "unfinished" or (ended and (was_split or image is not None)):
+            if only_if == "unfinished" or (ended and (was_split or wanted is not None)):
                 return target.current
-        bad, previous = self._served(target, image), target.previous
+        bad, previous = self._served(target, wanted), target.previous
         if only_if == "failing" and not self._is_failing(target, bad):
             self._told(f"{endpoint}: version {bad.version} answers as it should, so it stays")
             return bad
@@ -137,15 +140,13 @@ class Releases:
         self._told(f"{endpoint}: version {serving.version} has the traffic again, in place of version {bad.version}")
         return serving
 
-    def _end_unfinished(self, target: OnlineTarget, image: str | None) -> list[str]:
-        """The deployments of a release that was cut off, with `image` of the version in it; they are ended."""
+    def _end_unfinished(self, target: OnlineTarget, wanted: tuple[str, str] | None) -> list[str]:
+        """The deployments of a release that was cut off, of the version that is `wanted` or of any; they are ended."""
         left = target.unfinished
-        if left and image is not None:
-            of_image = self.models.of_image(image)
-            others = [name for name in left if _version_of(target.read(name)) != of_image]
-            if others:
-                self._told(f"{target.name}: {', '.join(others)} is another release, and stays")
-            left = [name for name in left if name not in others]
+        others = [name for name in left if wanted is not None and _version_of(target.read(name)) != wanted]
+        if others:
+            self._told(f"{target.name}: {', '.join(others)} is another release, and stays")
+        left = [name for name in left if name not in others]
         if left:
             self._told(f"{target.name}: the release of {', '.join(left)} was not finished, and is ended")
             target.end_unfinished(left)
@@ -195,8 +196,9 @@ class Releases:
         Raises RunError if nothing has it, or several versions. With `image`, the version in it is asked, though others
         have a share; RunError if it is another that is current.
         """
+        wanted = self.models.of_image(image) if image is not None else None
         target = self._target(self._here, endpoint)
-        current = self._served(target, image)
+        current = self._served(target, wanted)
         if target.is_split and image is None:
             raise RunError(
                 f"{endpoint}: {', '.join(target.unfinished)} has some of the traffic, too, so it is not known which "
@@ -205,17 +207,16 @@ class Releases:
             )
         return smoke(target.everyone(), self._contract(target, current.id))
 
-    def _served(self, target: OnlineTarget, image: str | None) -> Deployment:
+    def _served(self, target: OnlineTarget, wanted: tuple[str, str] | None) -> Deployment:
+        """What has the traffic. Raises RunError if nothing has, or another version than the one that is `wanted`."""
         current = target.current
         if current is None:
             raise RunError(f"{target.name} serves nothing; release a package to it")
-        if image is not None:
-            name, version = self.models.of_image(image)
-            if _version_of(current) != (name, version):
-                raise RunError(
-                    f"{target.name} serves version {current.version} of {current.model}, and version {version} is in "
-                    f"{image}: another release has come between"
-                )
+        if wanted is not None and _version_of(current) != wanted:
+            raise RunError(
+                f"{target.name} serves version {current.version} of {current.model}, and not version {wanted[1]} of "
+                f"{wanted[0]}, which is in the image: another release has come between"
+            )
         return current
 
     def _roll_out(
@@ -301,6 +302,16 @@ def _anchor(package: Package, digest: str | None, tags: Mapping[str, str]) -> An
             f"{PACKAGE_DIGEST_TAG} in the workspace; name the digest (--digest)"
         )
     return Anchor(tags[PACKAGE_DIGEST_TAG], f"the registry (version {package.version} of {package.model_name})")
+
+
+def _require_registered(package: Package, tags: Mapping[str, str]) -> None:
+    """Raises RunError if the registry has another package of the version."""
+    registered = tags.get(PACKAGE_DIGEST_TAG, package.digest)
+    if registered != package.digest:
+        raise RunError(
+            f"the registry says that version {package.version} of {package.model_name} is the package {registered}; "
+            f"{package.path} is {package.digest}, so register it as a version of its own"
+        )
 
 
 def _deployment(package: Package) -> Deployment:

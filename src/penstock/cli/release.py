@@ -60,7 +60,7 @@ def command(
     stays there without traffic, for `penstock rollback`.
     """
     if where == "azure":
-        from penstock.azure.online import Size
+        from penstock.azure.deployments import Size
         from penstock.azure.releases import WATCH_S
         from penstock.cli.at_azure import package_at, print_deployment, releases_at
 

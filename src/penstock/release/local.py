@@ -130,6 +130,10 @@ class LocalTarget:
             return [f"it has answered {failed} of {len(statuses)} requests with a 5xx{_said(log)}"]
         return []
 
+    def reason(self, error: ReleaseError) -> RunError:
+        """The error: the endpoint is locked, so nobody else can be the cause."""
+        return error
+
     def promote(self) -> Deployment:
         version, server = self._chosen(), self._server
         assert server is not None  # noqa: S101 - admitted before

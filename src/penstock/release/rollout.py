@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from penstock.errors import RunError
 from penstock.release.http import health
 from penstock.release.packages import Package
 from penstock.release.smoke import smoke
@@ -49,11 +50,23 @@ def roll_out(
         told(f"version {version.version} takes traffic; watched for {watch_s:g} s")
         _watch(target, caller, watch_s)
         current = target.promote()
+    except ReleaseError as error:
+        reason = target.reason(error)
+        _give_up(target, told)
+        raise reason from None
     except BaseException:
-        target.abandon()
+        _give_up(target, told)
         raise
     target.retire_former()
     return current
+
+
+def _give_up(target: Target, told: Callable[[str], None]) -> None:
+    """That it cannot be done is told: what is raised is why it had to be."""
+    try:
+        target.abandon()
+    except RunError as error:
+        told(f"what was started is still there: {error}")
 
 
 def _ask(caller: Caller, contract: Mapping[str, Any], told: Callable[[str], None] | None) -> None:

@@ -48,6 +48,10 @@ class Target(Protocol):
         """What has gone wrong with what was admitted, in words."""
         ...
 
+    def reason(self, error: ReleaseError) -> RunError:
+        """Why this release has to be given up, after an error: that, unless somebody else was the cause of it."""
+        ...
+
     def promote(self) -> Deployment:
         """Make what was admitted the current one: the one moment at which a release becomes true."""
         ...
