@@ -100,7 +100,7 @@ test-spark: .venv/.dev .venv-spark/.spark  ## the tests of spark nodes, on a clu
 test-kills: .venv/.dev  ## a release killed at 30 moments: one of the two versions serves, and the next command knows which
 	$(BIN)/python -m pytest -m kills tests/release/test_killed.py $(ARGS)
 
-test-long: .venv/.dev  ## the same promises on more examples, minutes each
+test-long: .venv/.dev  ## more examples of the promises, and longer stories, minutes each
 	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 setup-image: .tools/image/base.tar  ## add what images are built and run with: buildah, and a small Debian as their base

@@ -146,6 +146,7 @@ def test_no_fault_twice() -> None:
     assert len({name_of(fault) for fault in FAULTS}) == len(FAULTS)
 
 
+@pytest.mark.long
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Prints fault by fault what both say. The client misses most of them."""
     rows, silent, warnings, errors = [], 0, 0, 0

@@ -21,6 +21,7 @@ def test_it_is_made_of_the_same_components() -> None:
     }
 
 
+@pytest.mark.long
 def test_the_loop_of_classes(retrain: Callable[..., Retrained], registry: Registry) -> None:
     first = retrain(job=SECOND)
     assert first.code == 0, first.stderr

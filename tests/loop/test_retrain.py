@@ -134,6 +134,7 @@ def test_a_decision_gone_stale_is_refused(
     assert registry.champion("diabetes") == "7"
 
 
+@pytest.mark.long
 def test_two_runs_at_once_leave_one_champion(workspace: Path, registry: Registry) -> None:
     line = [str(PENSTOCK), "run", str(JOB), "--workspace", str(workspace), "--format", "json"]
     processes = [
@@ -188,6 +189,7 @@ def test_cancel_in_the_middle_of_train(
     assert registry.champion("diabetes") == "1"
 
 
+@pytest.mark.long
 def test_a_run_that_ended_before_its_package_is_finished_by_the_next(
     retrain: Callable[..., Retrained], registry: Registry, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_two_at_once_leave_one_champion(
         assert place.is_whole("2")
 
 
+@pytest.mark.long
 def test_one_is_killed_while_the_other_goes_on(
     bench: Bench, judged: tuple[Path, Path], split: tuple[Path, Path], play: Play
 ) -> None:
