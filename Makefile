@@ -22,11 +22,9 @@ stop: .venv/.run  ## end what `make run` serves
 
 test: lint types secrets unit  ## all that a change must pass: lint, types, no secrets, tests
 
-# One more than there are cores: much of a test is to wait for processes and servers.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unit: .venv/.dev  ## the tests alone (ARGS="-k gate" adds options)
 	@$(MAKE) --no-print-directory .tools/azurite/.made || echo "The tests of Azure are skipped: Azurite cannot be installed here." >&2
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 setup: .venv/.dev  ## make .venv, with all that the other targets need
 
