@@ -203,11 +203,12 @@ def test_killed_penstock_leaves_no_process_and_no_half_truth(
     jobs = {"first": "echo 1 > ${{outputs.out}}/1", "train": f"echo half > ${{{{outputs.out}}}}/file; {escapes}"}
     process = start(write_job(tmp_path, jobs, {"train": "first"}))
     family = pids(tmp_path, ["step", "child", "grandchild", "escaped"])
+    [run] = (workspace / "runs").iterdir()
+    wait_for((run / "nodes" / "first" / "node.json").exists)  # what waits for a node starts before that is written down
     process.kill()
     out, err = process.communicate(timeout=DEADLINE_S)  # nobody holds its streams open
     assert out == ""
     wait_for(lambda: all(gone(pid) for pid in family))
-    [run] = (workspace / "runs").iterdir()
     wait_for(lambda: not is_held(RunFolder(run)))
     summary = json.loads((run / "run.json").read_text())
     assert (summary["status"], summary["reason"]) == ("failed", "penstock was killed while it ran")

@@ -47,17 +47,15 @@ def is_held(folder: RunFolder) -> bool:
 def settle(folder: RunFolder) -> dict[str, Any]:
     """Write into run.json how a run ended whose engine was killed, and return it.
 
-    The nodes that had ended keep their results, also one whose outputs were published and whose result was not yet
-    written down; those that ran then were canceled. Raises OSError.
+    The nodes that had ended keep their results; those that ran then were canceled. Raises OSError.
     """
     summary = read_summary(folder)
     if summary["status"] != "running":
         return summary
     summary = as_killed(folder, summary)
     for result in summary["nodes"]:
-        node = folder.node(result["name"])
-        if ended_node(node.path) is None:
-            node.write_result(result)
+        if result["reason"] == KILLED:
+            folder.node(result["name"]).write_result(result)
     folder.write_summary(summary)
     return summary
 
@@ -73,7 +71,7 @@ def read_summary(folder: RunFolder) -> dict[str, Any]:
 
 def as_killed(folder: RunFolder, summary: dict[str, Any]) -> dict[str, Any]:
     """The summary of a run that nobody ended."""
-    nodes = [ended_node(path) or _unwritten(folder, path.name) for path in node_folders(folder)]
+    nodes = [ended_node(path) or _killed(folder, path.name) for path in node_folders(folder)]
     return {**summary, "status": "failed", "reason": KILLED, "nodes": nodes}
 
 
@@ -90,19 +88,16 @@ def ended_node(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _unwritten(folder: RunFolder, name: str) -> dict[str, Any]:
-    """How a node ended of which nothing was written down: outputs are published in one rename, at its good end."""
-    node = folder.node(name)
-    attempts = node.attempts()
-    log = node.attempt(attempts).log
-    is_published = node.outputs.is_dir()
+def _killed(folder: RunFolder, name: str) -> dict[str, Any]:
+    attempts = folder.node(name).attempts()
+    log = folder.node(name).attempt(attempts).log
     return {
         "name": name,
-        "status": "completed" if is_published else "canceled",
-        "reason": "" if is_published else KILLED,
+        "status": "canceled",
+        "reason": KILLED,
         "attempts": attempts,
         "duration_s": 0.0,
-        "outputs": {path.name: str(path) for path in sorted(node.outputs.iterdir())} if is_published else {},
+        "outputs": {},
         "log": str(log) if log.exists() else None,
     }
 
