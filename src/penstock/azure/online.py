@@ -237,12 +237,14 @@ class OnlineTarget:
         """What this release has written of traffic and tags; `before`: the tags."""
         traffic, mirror = dict(self._endpoint.traffic or {}), dict(self._endpoint.mirror_traffic or {})
         tags = self._unmarked(before)
-        if tags.get(_CURRENT) == candidate and self._tags.get(_CURRENT) != before.get(_CURRENT):
-            tags, traffic, mirror = before, {self._former: 100} if self._former is not None else {}, {}
+        current, has_passed = tags.get(_CURRENT), f"{_PASSED}{candidate}" in tags
+        is_new = (current, has_passed) != (before.get(_CURRENT), f"{_PASSED}{candidate}" in before)
+        if current == candidate and is_new:  # promoted, and nobody has been told
+            tags = before
+            if candidate != self._former:
+                traffic, mirror = {self._former: 100} if self._former is not None else {}, {}
         elif candidate != self._former:
             traffic, mirror = self._without([candidate])
-        else:
-            tags = before  # it was current, and only its pass may be new
         self._write(traffic, mirror, tags)
 
     def require_same(self, current: Deployment) -> None:
